@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * Session commands on /dev/hftmon. One open file is one session:
+ *
+ *   open -> SETUP -> (mmap rings) -> START -> read rings, poll -> STOP -> close
+ *
+ * Every argument starts with its own size, set by the caller: an argument that
+ * is too small or too large for this module, or has a non-zero reserved field
+ * or an unknown flag, is refused with EINVAL. Commands that do not fit the
+ * session's state are refused with EBUSY (too late) or ENODEV (too early).
+ *
+ * poll(2): POLLIN when a ring holds at least `wakeup_records` unread records
+ * (stream mode), POLLHUP after STOP.
+ */
+#ifndef HFTMON_ABI_IOCTL_H
+#define HFTMON_ABI_IOCTL_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#include "record.h"
+#include "ring.h"
+#include "source.h"
+
+/* Bumped when an existing command or layout of this directory changes. */
+#define HFTMON_ABI_VERSION 1u
+
+enum hftmon_session_state {
+	HFTMON_SESSION_NEW = 0,
+	HFTMON_SESSION_READY = 1,
+	HFTMON_SESSION_RUNNING = 2,
+	HFTMON_SESSION_STOPPED = 3	/* rings stay readable until close */
+};
+
+enum hftmon_clock_id {
+	HFTMON_CLOCK_TSC = 0,	/* ordered TSC reads, tsc_khz ticks per ms */
+	HFTMON_CLOCK_MONO = 1	/* ns of CLOCK_MONOTONIC: the TSC is not usable */
+};
+
+/* hftmon_info.flags */
+#define HFTMON_INFO_TSC_INVARIANT 0x1u	/* constant and nonstop in all idle states */
+
+/**
+ * struct hftmon_info - what this module and session are (HFTMON_IOC_INFO)
+ *
+ * Works in every state. Ring fields are zero before SETUP.
+ */
+struct hftmon_info {
+	__u32 size;
+	__u32 abi_version;
+	__u32 schema_version;
+	__u32 record_size;
+	__u32 state;			/* enum hftmon_session_state */
+	__u32 mode;			/* enum hftmon_ring_mode */
+	__u32 ring_records;
+	__u32 nr_cpu_ids;		/* CPU numbers are below this */
+	__u32 clock;			/* enum hftmon_clock_id */
+	__u32 flags;
+	__u64 tsc_khz;			/* ticks of `tsc` per millisecond */
+	__u64 sources_available;	/* bits of enum hftmon_source */
+	__u64 sources_active;		/* what this session records */
+	__u64 reserved[4];
+};
+
+/**
+ * struct hftmon_setup - configure and allocate (HFTMON_IOC_SETUP)
+ * @mode:           enum hftmon_ring_mode
+ * @sources:        bits of enum hftmon_source; those that are not available
+ *                  are left out, INFO tells which are active. No bit at all,
+ *                  or bits beyond HFTMON_SOURCE_ALL, are refused
+ * @ring_records:   capacity per CPU, a power of two in
+ *                  HFTMON_RING_MIN_RECORDS .. HFTMON_RING_MAX_RECORDS
+ * @wakeup_records: unread records in one ring that wake a poller;
+ *                  1 .. ring_records / 2
+ * @cpu_mask:       address of a bitmap of CPUs, little-endian 64-bit words
+ * @cpu_mask_bytes: its length, a multiple of 8; 0 = all CPUs. A bit for a CPU
+ *                  that is not possible here is refused with ENXIO
+ */
+struct hftmon_setup {
+	__u32 size;
+	__u32 mode;
+	__u64 sources;
+	__u32 ring_records;
+	__u32 wakeup_records;
+	__u64 cpu_mask;
+	__u32 cpu_mask_bytes;
+	__u32 flags;			/* none defined: zero */
+	__u64 reserved[4];
+};
+
+/* One element of hftmon_sources.entries. */
+struct hftmon_source_status {
+	__u32 source;			/* enum hftmon_source */
+	__u32 state;			/* enum hftmon_source_state */
+	__u32 error;			/* errno of a failed hook, else 0 */
+	__u32 reserved;
+};
+
+/**
+ * struct hftmon_sources - state of every source (HFTMON_IOC_SOURCES)
+ * @count:   in: room in @entries; out: sources that the module knows
+ * @entries: address of an array of struct hftmon_source_status
+ */
+struct hftmon_sources {
+	__u32 size;
+	__u32 count;
+	__u64 entries;
+	__u64 reserved[2];
+};
+
+/**
+ * struct hftmon_cpu_stats - counts of one CPU's ring (HFTMON_IOC_CPU_STATS)
+ * @cpu:           in: which CPU; ENXIO when the session has no ring for it
+ * @head:          records written
+ * @lost:          records lost for want of room (stream)
+ * @probes:        times that a probe ran for this session
+ * @self_samples:  probe runs that were timed (one in 64)
+ * @self_ticks:    ticks spent in those, from the probe's first to its last
+ *                 instruction, all sessions included
+ */
+struct hftmon_cpu_stats {
+	__u32 size;
+	__u32 cpu;
+	__u64 head;
+	__u64 lost;
+	__u64 probes;
+	__u64 self_samples;
+	__u64 self_ticks;
+	__u64 reserved[4];
+};
+
+/**
+ * struct hftmon_clock_sync - one instant on every clock (HFTMON_IOC_CLOCK_SYNC)
+ * @tsc:           the records' clock, at the middle of the reading
+ * @window_ticks:  the instant is known to within this many ticks; the best of
+ *                 several readings is returned
+ */
+struct hftmon_clock_sync {
+	__u32 size;
+	__u32 window_ticks;
+	__u64 tsc;
+	__u64 monotonic_raw_ns;
+	__u64 monotonic_ns;
+	__u64 realtime_ns;
+	__u64 reserved[2];
+};
+
+/* One element of hftmon_threads.entries. */
+struct hftmon_thread_entry {
+	struct hftmon_thread_id id;	/* related_tid: the parent's tgid */
+	char comm[HFTMON_COMM_LEN];	/* NUL-padded */
+};
+
+/**
+ * struct hftmon_threads - the threads that exist now (HFTMON_IOC_THREADS)
+ * @count:   in: room in @entries; out: threads that exist (may be more)
+ * @entries: address of an array of struct hftmon_thread_entry
+ * @tsc:     out: the list was taken after this time ...
+ * @tsc_end: out: ... and before this one
+ */
+struct hftmon_threads {
+	__u32 size;
+	__u32 count;
+	__u64 entries;
+	__u64 tsc;
+	__u64 tsc_end;
+	__u64 reserved[2];
+};
+
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_info) == 96);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_setup) == 72);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_source_status) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_sources) == 32);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_stats) == 80);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_clock_sync) == 56);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_thread_entry) == 32);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_threads) == 48);
+
+#define HFTMON_IOC_MAGIC 0xbe
+#define HFTMON_IOC_INFO		_IOWR(HFTMON_IOC_MAGIC, 0, struct hftmon_info)
+#define HFTMON_IOC_SETUP	_IOW(HFTMON_IOC_MAGIC, 1, struct hftmon_setup)
+#define HFTMON_IOC_START	_IO(HFTMON_IOC_MAGIC, 2)
+#define HFTMON_IOC_STOP		_IO(HFTMON_IOC_MAGIC, 3)
+#define HFTMON_IOC_SOURCES	_IOWR(HFTMON_IOC_MAGIC, 4, struct hftmon_sources)
+#define HFTMON_IOC_CPU_STATS	_IOWR(HFTMON_IOC_MAGIC, 5, struct hftmon_cpu_stats)
+#define HFTMON_IOC_CLOCK_SYNC	_IOWR(HFTMON_IOC_MAGIC, 6, struct hftmon_clock_sync)
+#define HFTMON_IOC_THREADS	_IOWR(HFTMON_IOC_MAGIC, 7, struct hftmon_threads)
+
+#define HFTMON_DEVICE "/dev/hftmon"
+
+#endif /* HFTMON_ABI_IOCTL_H */

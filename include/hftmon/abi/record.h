@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * The record: 32 bytes, one per event, as the kernel writes it into a ring
+ * and as a capture file stores it.
+ *
+ * Rules of this header (they hold for every header in abi/):
+ *  - fixed-width types, natural alignment, no implicit padding, no pointers;
+ *  - a published layout never changes: a new meaning is a new record type;
+ *  - whatever is named "reserved" is written as zero and ignored by readers.
+ *
+ * Time. `tsc` is a reading of the ordered time-stamp counter of the CPU that
+ * wrote the record (HFTMON_CLOCK_TSC), or nanoseconds of the kernel's fast
+ * monotonic clock (HFTMON_CLOCK_MONO); the session's info says which. In one
+ * ring it never decreases from one position to the next.
+ *
+ * Runs. A record that needs more room is followed by continuation records
+ * (type HFTMON_REC_COMM). A run occupies neighbouring positions, is committed
+ * as a whole and shares one time stamp.
+ */
+#ifndef HFTMON_ABI_RECORD_H
+#define HFTMON_ABI_RECORD_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define HFTMON_ABI_ASSERT(cond) static_assert(cond, #cond)
+#else
+#define HFTMON_ABI_ASSERT(cond) _Static_assert(cond, #cond)
+#endif
+
+/* Bumped when a record type is added or a reserved field gets a meaning. */
+#define HFTMON_SCHEMA_VERSION 1u
+
+#define HFTMON_COMM_LEN 16u
+
+/* Values of hftmon_record.type. Zero marks a slot that was never written. */
+enum hftmon_record_type {
+	HFTMON_REC_NONE = 0,
+
+	/* The stream about itself. */
+	HFTMON_REC_GAP = 1,		/* records were lost just before this one */
+	HFTMON_REC_CPU_STATE = 2,	/* who runs here; first record of a ring */
+	HFTMON_REC_COMM = 3,		/* continuation: a thread's name */
+
+	/* Scheduler. */
+	HFTMON_REC_SCHED_SWITCH = 10,
+	HFTMON_REC_SCHED_WAKING = 11,
+	HFTMON_REC_SCHED_WAKEUP = 12,
+	HFTMON_REC_SCHED_WAKEUP_NEW = 13,
+	HFTMON_REC_SCHED_MIGRATE = 14,
+
+	/* Thread identity: payload `thread`, followed by COMM. */
+	HFTMON_REC_THREAD = 20,		/* name as it was until now */
+	HFTMON_REC_FORK = 21,		/* related_tid = parent thread */
+	HFTMON_REC_EXEC = 22,		/* related_tid = tid before exec */
+	HFTMON_REC_EXIT = 23,
+	HFTMON_REC_RENAME = 24,		/* COMM is the new name */
+
+	/* Interrupts. */
+	HFTMON_REC_IRQ_ENTRY = 30,
+	HFTMON_REC_IRQ_EXIT = 31,
+	HFTMON_REC_SOFTIRQ_RAISE = 32,
+	HFTMON_REC_SOFTIRQ_ENTRY = 33,
+	HFTMON_REC_SOFTIRQ_EXIT = 34,
+	HFTMON_REC_VECTOR_ENTRY = 35,	/* x86 system vector (timer, IPI ...) */
+	HFTMON_REC_VECTOR_EXIT = 36,
+	HFTMON_REC_NMI = 37,		/* written when the handler has ended */
+
+	/* Others that take time. */
+	HFTMON_REC_PAGE_FAULT_USER = 40,
+	HFTMON_REC_PAGE_FAULT_KERNEL = 41,
+	HFTMON_REC_CPU_IDLE = 42,
+	HFTMON_REC_HRTIMER_EXPIRE_ENTRY = 43,
+	HFTMON_REC_HRTIMER_EXPIRE_EXIT = 44,
+
+	HFTMON_REC_TYPE_END		/* first unused value, not a type */
+};
+
+/*
+ * hftmon_record.flags, by type.
+ *
+ * SCHED_SWITCH: PREEMPT, and the scheduling policies of both threads.
+ * SCHED_WAKING/WAKEUP/WAKEUP_NEW: the context that called for the wakeup.
+ * PAGE_FAULT_*: the low 16 bits of the hardware error code.
+ * Other types: zero.
+ */
+#define HFTMON_SWITCH_PREEMPT		0x0001u
+#define HFTMON_SWITCH_PREV_POLICY_SHIFT	4
+#define HFTMON_SWITCH_NEXT_POLICY_SHIFT	8
+#define HFTMON_SWITCH_POLICY_MASK	0x7u
+
+#define HFTMON_CONTEXT_MASK		0x0003u
+enum hftmon_context {
+	HFTMON_CONTEXT_TASK = 0,
+	HFTMON_CONTEXT_SOFTIRQ = 1,
+	HFTMON_CONTEXT_HARDIRQ = 2,
+	HFTMON_CONTEXT_NMI = 3
+};
+
+/* hftmon_cpu_idle.state when the CPU leaves idle. */
+#define HFTMON_IDLE_EXIT 0xffffffffu
+
+/*
+ * Priorities are the kernel's: -1 deadline, 0..99 real-time (0 is the
+ * highest), 100..139 fair. Policies are SCHED_* of <linux/sched.h>.
+ * Thread ids are those of the initial pid namespace.
+ */
+struct hftmon_sched_switch {
+	__u32 prev_tid;
+	__u32 next_tid;
+	__s16 prev_prio;
+	__s16 next_prio;
+	__u32 prev_state;	/* TASK_* bits at the time of the switch; 0 = runnable */
+};
+
+struct hftmon_sched_wake {
+	__u32 tid;
+	__u32 waker_tid;	/* thread that ran where the wakeup was asked for */
+	__s16 prio;
+	__u16 target_cpu;
+	__u32 reserved;
+};
+
+struct hftmon_sched_migrate {
+	__u32 tid;
+	__s16 prio;
+	__u16 orig_cpu;
+	__u16 dest_cpu;
+	__u16 reserved0;
+	__u32 reserved1;
+};
+
+struct hftmon_thread_id {
+	__u32 tid;
+	__u32 tgid;
+	__u32 related_tid;
+	__s16 prio;
+	__u8 policy;
+	__u8 reserved;
+};
+
+struct hftmon_irq {
+	__u32 irq;
+	__s32 ret;		/* EXIT: what the handler returned (IRQ_NONE 0, HANDLED 1, WAKE_THREAD 2) */
+	__u64 reserved;
+};
+
+struct hftmon_softirq {
+	__u32 vec;		/* HI 0, TIMER 1, NET_TX 2 ... RCU 9 */
+	__u32 reserved0;
+	__u64 reserved1;
+};
+
+struct hftmon_vector {
+	__u32 vector;		/* number in the interrupt descriptor table */
+	__u32 kind;		/* enum hftmon_vector_kind */
+	__u64 reserved;
+};
+
+/* Which x86 system vector, independent of its number on this kernel. */
+enum hftmon_vector_kind {
+	HFTMON_VECTOR_LOCAL_TIMER = 0,
+	HFTMON_VECTOR_RESCHEDULE = 1,
+	HFTMON_VECTOR_CALL_FUNCTION = 2,
+	HFTMON_VECTOR_CALL_FUNCTION_SINGLE = 3,
+	HFTMON_VECTOR_IRQ_WORK = 4,
+	HFTMON_VECTOR_X86_PLATFORM_IPI = 5,
+	HFTMON_VECTOR_THERMAL_APIC = 6,
+	HFTMON_VECTOR_THRESHOLD_APIC = 7,
+	HFTMON_VECTOR_ERROR_APIC = 8,
+	HFTMON_VECTOR_SPURIOUS_APIC = 9,
+	HFTMON_VECTOR_DEFERRED_ERROR_APIC = 10,
+	HFTMON_VECTOR_KIND_END
+};
+
+struct hftmon_nmi {
+	__u64 duration_ns;	/* of this handler, as the kernel measured it */
+	__u32 handled;		/* events that the handler claims */
+	__u32 reserved;
+};
+
+struct hftmon_page_fault {
+	__u64 address;		/* user: as faulted; kernel: 0 without CAP_SYSLOG */
+	__u64 ip;		/* likewise */
+};
+
+struct hftmon_cpu_idle {
+	__u32 state;		/* idle state entered, or HFTMON_IDLE_EXIT */
+	__u32 reserved0;
+	__u64 reserved1;
+};
+
+struct hftmon_hrtimer {
+	__s64 late_ns;		/* ENTRY: time since the programmed expiry */
+	__u64 reserved;
+};
+
+struct hftmon_gap {
+	__u64 lost_total;	/* records lost in this ring since it was started */
+	__u32 current_tid;	/* thread running here now */
+	__u32 reserved;
+};
+
+struct hftmon_cpu_state {
+	__u32 current_tid;
+	__s16 prio;
+	__u8 policy;
+	__u8 reserved0;
+	__u64 reserved1;
+};
+
+/**
+ * struct hftmon_record - one slot of a ring
+ * @tsc:   time of the event, see "Time" above
+ * @seq:   commit word. A slot at position p holds a whole record when seq is
+ *         the low 32 bits of p + 1; any other value means: not yet, or no more
+ * @type:  enum hftmon_record_type
+ * @flags: by type, see above
+ */
+struct hftmon_record {
+	__u64 tsc;
+	__u32 seq;
+	__u16 type;
+	__u16 flags;
+	union {
+		__u64 payload[2];
+		struct hftmon_sched_switch sched_switch;
+		struct hftmon_sched_wake wake;
+		struct hftmon_sched_migrate migrate;
+		struct hftmon_thread_id thread;
+		struct hftmon_irq irq;
+		struct hftmon_softirq softirq;
+		struct hftmon_vector vector;
+		struct hftmon_nmi nmi;
+		struct hftmon_page_fault fault;
+		struct hftmon_cpu_idle idle;
+		struct hftmon_hrtimer hrtimer;
+		struct hftmon_gap gap;
+		struct hftmon_cpu_state cpu_state;
+		char comm[HFTMON_COMM_LEN];	/* COMM; NUL-padded */
+	};
+};
+
+#define HFTMON_RECORD_SIZE 32u
+
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_record) == HFTMON_RECORD_SIZE);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_sched_switch) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_sched_wake) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_sched_migrate) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_thread_id) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_irq) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_softirq) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_vector) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_nmi) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_page_fault) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_idle) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_hrtimer) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_gap) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_state) == 16);
+
+#endif /* HFTMON_ABI_RECORD_H */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * Sources: what a session can ask for. One bit of a 64-bit mask each. A source
+ * is one kernel tracepoint, or an entry/exit pair that only makes sense whole.
+ */
+#ifndef HFTMON_ABI_SOURCE_H
+#define HFTMON_ABI_SOURCE_H
+
+#include <linux/types.h>
+
+/*
+ * X(IDENTIFIER, "name") in bit order. Append only: the position is the bit.
+ * The name is the kernel's own name of the tracepoint, or the common part of
+ * the names of the pair.
+ */
+#define HFTMON_SOURCES(X)						\
+	X(SCHED_SWITCH, "sched_switch")					\
+	X(SCHED_WAKING, "sched_waking")					\
+	X(SCHED_WAKEUP, "sched_wakeup")					\
+	X(SCHED_WAKEUP_NEW, "sched_wakeup_new")				\
+	X(SCHED_MIGRATE_TASK, "sched_migrate_task")			\
+	X(SCHED_PROCESS_FORK, "sched_process_fork")			\
+	X(SCHED_PROCESS_EXEC, "sched_process_exec")			\
+	X(SCHED_PROCESS_EXIT, "sched_process_exit")			\
+	X(TASK_RENAME, "task_rename")					\
+	X(IRQ_HANDLER, "irq_handler")					\
+	X(SOFTIRQ_RAISE, "softirq_raise")				\
+	X(SOFTIRQ, "softirq")						\
+	X(LOCAL_TIMER, "local_timer")					\
+	X(RESCHEDULE, "reschedule")					\
+	X(CALL_FUNCTION, "call_function")				\
+	X(CALL_FUNCTION_SINGLE, "call_function_single")			\
+	X(IRQ_WORK, "irq_work")						\
+	X(X86_PLATFORM_IPI, "x86_platform_ipi")				\
+	X(THERMAL_APIC, "thermal_apic")					\
+	X(THRESHOLD_APIC, "threshold_apic")				\
+	X(ERROR_APIC, "error_apic")					\
+	X(SPURIOUS_APIC, "spurious_apic")				\
+	X(DEFERRED_ERROR_APIC, "deferred_error_apic")			\
+	X(NMI_HANDLER, "nmi_handler")					\
+	X(PAGE_FAULT_USER, "page_fault_user")				\
+	X(PAGE_FAULT_KERNEL, "page_fault_kernel")			\
+	X(CPU_IDLE, "cpu_idle")						\
+	X(HRTIMER_EXPIRE, "hrtimer_expire")
+
+enum hftmon_source {
+#define HFTMON_SOURCE_ENUM(id, name) HFTMON_SOURCE_##id,
+	HFTMON_SOURCES(HFTMON_SOURCE_ENUM)
+#undef HFTMON_SOURCE_ENUM
+	HFTMON_SOURCE_COUNT
+};
+
+#define HFTMON_SOURCE_BIT(source) (1ull << (source))
+#define HFTMON_SOURCE_ALL (HFTMON_SOURCE_BIT(HFTMON_SOURCE_COUNT) - 1)
+
+/* Values of hftmon_source_status.state. */
+enum hftmon_source_state {
+	HFTMON_SOURCE_AVAILABLE = 0,
+	/* This kernel has no such tracepoint (its configuration or version). */
+	HFTMON_SOURCE_MISSING = 1,
+	/* The tracepoint's prototype is not one that this build knows. */
+	HFTMON_SOURCE_MISMATCH = 2,
+	/* Hooking was tried and refused; `error` is the positive errno. */
+	HFTMON_SOURCE_FAILED = 3
+};
+
+#endif /* HFTMON_ABI_SOURCE_H */

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/// Typed events: what a record means, in the library's own types.
+///
+/// Events are plain values, valid for as long as you keep them. Priorities are
+/// the kernel's: -1 deadline, 0..99 real-time (0 highest), 100..139 fair.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include "hftmon/abi/record.h"
+#include "hftmon/units.hpp"
+
+namespace hftmon {
+
+using Record = ::hftmon_record;
+
+/// The kernel's SCHED_* policy numbers.
+enum class Policy : std::uint8_t { kNormal = 0, kFifo = 1, kRoundRobin = 2, kBatch = 3, kIdle = 5, kDeadline = 6, kExt = 7 };
+
+enum class Context : std::uint8_t { kTask = 0, kSoftirq = 1, kHardirq = 2, kNmi = 3 };
+
+using VectorKind = ::hftmon_vector_kind;
+
+/// A thread's name as the kernel holds it: up to 15 bytes, any bytes.
+struct Comm {
+    std::array<char, HFTMON_COMM_LEN> bytes{};
+    [[nodiscard]] std::string_view view() const noexcept {
+        std::string_view all(bytes.data(), bytes.size());
+        return all.substr(0, all.find('\0'));
+    }
+    friend bool operator==(const Comm&, const Comm&) = default;
+};
+
+/// When, where, and the position in that CPU's ring.
+struct EventHeader {
+    TscTime time;
+    CpuId cpu;
+    std::uint64_t position = 0;
+};
+
+struct GapEvent { std::uint64_t lost_total; Tid current; };
+struct CpuStateEvent { Tid current; std::int16_t prio; Policy policy; };
+struct SchedSwitchEvent {
+    Tid prev, next;
+    std::int16_t prev_prio, next_prio;
+    Policy prev_policy, next_policy;
+    std::uint32_t prev_state;  ///< TASK_* bits; 0 = runnable
+    bool preempt;              ///< the switch was a preemption inside the kernel
+    /// prev was still runnable: it lost the CPU, it did not give it away.
+    [[nodiscard]] bool prev_runnable() const noexcept { return preempt || prev_state == 0; }
+};
+enum class WakeStage : std::uint8_t { kWaking, kWakeup, kWakeupNew };
+struct SchedWakeEvent {
+    WakeStage stage;
+    Tid tid, waker;
+    std::int16_t prio;
+    CpuId target;     ///< waking: CPU it last ran on; wakeup: CPU it was put on
+    Context context;  ///< what ran the wakeup
+};
+struct SchedMigrateEvent { Tid tid; std::int16_t prio; CpuId from, to; };
+enum class IdentityChange : std::uint8_t { kThread, kFork, kExec, kExit, kRename };
+struct ThreadEvent {
+    IdentityChange change;
+    Tid tid, tgid, related;
+    std::int16_t prio;
+    Policy policy;
+    Comm comm;
+};
+struct IrqEvent { bool entry; std::uint32_t irq; std::int32_t ret; };
+enum class SoftirqStage : std::uint8_t { kRaise, kEntry, kExit };
+struct SoftirqEvent { SoftirqStage stage; std::uint32_t vec; };
+struct VectorEvent { bool entry; std::uint32_t vector; VectorKind kind; };
+struct NmiEvent { Nanoseconds duration; std::uint32_t handled; };
+struct PageFaultEvent { bool user; std::uint64_t address, ip; std::uint16_t error_code; };
+struct CpuIdleEvent { bool enter; std::uint32_t state; };
+struct HrtimerEvent { bool entry; Nanoseconds late; };
+
+using EventBody = std::variant<GapEvent, CpuStateEvent, SchedSwitchEvent, SchedWakeEvent, SchedMigrateEvent, ThreadEvent,
+                               IrqEvent, SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent, HrtimerEvent>;
+
+struct Event {
+    EventHeader header;
+    EventBody body;
+};
+
+/// Kernel names: "NET_RX", "local_timer"; "unknown" beyond the known range.
+[[nodiscard]] std::string_view softirq_name(std::uint32_t vec) noexcept;
+[[nodiscard]] std::string_view vector_name(VectorKind kind) noexcept;
+[[nodiscard]] std::string_view policy_name(Policy policy) noexcept;
+
+}  // namespace hftmon
