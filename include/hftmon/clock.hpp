@@ -17,7 +17,7 @@ using ClockSync = ::hftmon_clock_sync;
 class TscClock {
 public:
     /// Frequency only: durations convert, absolute times do not (anchor is 0).
-    /// tsc_khz must not be 0.
+    /// tsc_khz must not be 0 (it would count as 1 GHz).
     static TscClock from_khz(std::uint64_t tsc_khz) noexcept;
     /// Frequency and one instant that ties the TSC to the other clocks.
     static TscClock from_sync(std::uint64_t tsc_khz, const ClockSync& sync) noexcept;
@@ -26,9 +26,12 @@ public:
     /// more than 1000 ppm.
     static TscClock from_syncs(std::uint64_t tsc_khz, const ClockSync& first, const ClockSync& last) noexcept;
 
+    /// Rounded toward zero; to_ns(-t) == -to_ns(t). Beyond the range: clamped.
     [[nodiscard]] Nanoseconds to_ns(TscTicks ticks) const noexcept;
+    /// The inverse, rounded away from zero: with ticks finer than 1 ns
+    /// to_ns(to_ticks(n)) == n, with coarser ones to_ticks(to_ns(t)) == t.
     [[nodiscard]] TscTicks to_ticks(Nanoseconds ns) const noexcept;
-    /// Time on CLOCK_MONOTONIC / CLOCK_REALTIME, ns since its epoch.
+    /// Time on CLOCK_MONOTONIC / CLOCK_REALTIME, ns since its epoch. Clamped.
     [[nodiscard]] Nanoseconds monotonic(TscTime time) const noexcept;
     [[nodiscard]] Nanoseconds realtime(TscTime time) const noexcept;
 

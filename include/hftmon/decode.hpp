@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
+#include <variant>
 
 #include "hftmon/event.hpp"
 
@@ -18,6 +20,17 @@ enum class DecodeStatus : std::uint8_t {
     kBadField,     ///< a field is out of its range
 };
 
+namespace detail {
+
+template <class Visitor, class Body>
+inline constexpr bool kNothrowVisitor = false;
+
+template <class Visitor, class... Bodies>
+inline constexpr bool kNothrowVisitor<Visitor, std::variant<Bodies...>> =
+    (std::is_nothrow_invocable_v<Visitor&, const EventHeader&, const Bodies&> && ...);
+
+}  // namespace detail
+
 /// What became of one run.
 struct Decoded {
     DecodeStatus status = DecodeStatus::kOk;
@@ -28,11 +41,19 @@ struct Decoded {
 /// visitor(EventHeader, const XxxEvent&) when the status is kOk.
 /// `records` must not be empty. Does not look at seq: the ring or capture
 /// reader has done so. noexcept when the visitor is; no allocation. O(1).
+///
+/// What kOk promises: the time is below 2^63 (so the difference of two times
+/// cannot overflow), priorities are -1..139, policies, contexts and vector
+/// kinds are enumerators, softirq numbers are below 32, vectors below 256. Ids,
+/// CPU numbers, interrupt numbers and task states may be anything.
+///
+/// Skip `records` records (one for kTruncated) and go on with the next.
 template <class Visitor>
-Decoded visit_record(std::span<const Record> records, CpuId cpu, std::uint64_t position, Visitor&& visitor);
+Decoded visit_record(std::span<const Record> records, CpuId cpu, std::uint64_t position,
+                     Visitor&& visitor) noexcept(detail::kNothrowVisitor<Visitor, EventBody>);
 
 /// The same, into an owning Event; `out` is unchanged unless kOk.
-Decoded decode(std::span<const Record> records, CpuId cpu, std::uint64_t position, Event& out);
+Decoded decode(std::span<const Record> records, CpuId cpu, std::uint64_t position, Event& out) noexcept;
 
 }  // namespace hftmon
 

@@ -180,8 +180,8 @@ struct hftmon_nmi {
 };
 
 struct hftmon_page_fault {
-	__u64 address;		/* user: as faulted; kernel: 0 without CAP_SYSLOG */
-	__u64 ip;		/* likewise */
+	__u64 address;		/* as faulted; 0 for an address of the kernel */
+	__u64 ip;		/* instruction of the program; 0 in the kernel */
 };
 
 struct hftmon_cpu_idle {
@@ -213,7 +213,9 @@ struct hftmon_cpu_state {
  * struct hftmon_record - one slot of a ring
  * @tsc:   time of the event, see "Time" above
  * @seq:   commit word. A slot at position p holds a whole record when seq is
- *         the low 32 bits of p + 1; any other value means: not yet, or no more
+ *         the low 32 bits of p + 1, and is being written when it is those of
+ *         p; any other value belongs to another lap. (A capacity is even, so
+ *         the parity alone tells "being written" from "whole" on every lap.)
  * @type:  enum hftmon_record_type
  * @flags: by type, see above
  */

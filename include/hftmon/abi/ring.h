@@ -19,14 +19,12 @@
  *
  *   writer                               reader
  *   ------                               ------
- *   seq = 0                              head = load-acquire(control.head)  (B)
+ *   seq = p, write barrier       (C)     head = load-acquire(control.head)  (B)
  *   payload ...                          records below head are complete
  *   store-release(seq, p + 1)    (A)     seq = load-acquire(slot.seq)       (A)
  *   store-release(control.head)  (B)     payload ...
- *                                        flight: fence, seq again == p + 1  (C)
- *   seq = 0 of the next lap, then        stream: store-release(reader.tail) (D)
- *   write barrier, then payload  (C)
- *   load-acquire(reader.tail)    (D)
+ *   load-acquire(reader.tail)    (D)     flight: fence, seq again == p + 1  (C)
+ *                                        stream: store-release(reader.tail) (D)
  *
  *   A pairs with A, B with B, C with C, D with D.
  *

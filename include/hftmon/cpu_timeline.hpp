@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+/// What owned one CPU's time: a stack of levels that closes segments.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "hftmon/event.hpp"
+#include "hftmon/units.hpp"
+
+namespace hftmon {
+
+enum class CauseKind : std::uint8_t { kUnknown, kGap, kIdle, kThread, kSoftirq, kIrq, kVector, kNmi };
+inline constexpr std::size_t kCauseKinds = 8;
+
+/// Priority of a thread that no record has told yet.
+inline constexpr std::int16_t kPrioUnknown = std::numeric_limits<std::int16_t>::min();
+/// Cause::subject of an idle CPU whose idle state is not known.
+inline constexpr std::uint32_t kIdleStateUnknown = HFTMON_IDLE_EXIT;
+
+/// Who owns a CPU.
+struct Cause {
+    CauseKind kind = CauseKind::kUnknown;
+    Policy policy = Policy::kNormal;  ///< kThread only
+    std::int16_t prio = 0;            ///< kThread only
+    /// kThread: tid. kIrq: number. kSoftirq: vec. kVector: VectorKind.
+    /// kIdle: the idle state last entered. Others: 0.
+    std::uint32_t subject = 0;
+    Tid thread{};  ///< at the bottom of the stack meanwhile; 0 when idle or unknown
+
+    [[nodiscard]] bool same_as(const Cause& other) const noexcept {
+        return kind == other.kind && subject == other.subject;
+    }
+};
+
+/// [start, start of the next segment).
+struct Segment {
+    TscTime start;
+    Cause cause;
+};
+
+/// What a stream said that could not be, and what was done about it. All zero
+/// for a stream without gaps.
+struct Anomalies {
+    std::uint64_t lost_exits = 0;        ///< level closed because a later record shows that it had ended
+    std::uint64_t orphan_exits = 0;      ///< exit without an entry: dropped
+    std::uint64_t orphaned_entries = 0;  ///< level open when a gap came: dropped
+    std::uint64_t deep_nesting = 0;      ///< level beyond the stack's room: dropped
+    std::uint64_t wrong_prev = 0;        ///< a switch away from a thread that was not known to run here
+    std::uint64_t wrong_next = 0;        ///< a switch to a thread that was running elsewhere or dead
+    std::uint64_t unseen_wakings = 0;    ///< a sleeping thread ran or was enqueued, and nobody had woken it
+    std::uint64_t unseen_moves = 0;      ///< a waiting thread ran on a CPU that it had not moved to
+    std::uint64_t backwards = 0;         ///< time below an earlier record's: taken as equal to it
+    std::uint64_t bad_ids = 0;           ///< thread or CPU number that cannot be: record dropped
+
+    [[nodiscard]] std::uint64_t total() const noexcept {
+        return lost_exits + orphan_exits + orphaned_entries + deep_nesting + wrong_prev + wrong_next + unseen_wakings +
+               unseen_moves + backwards + bad_ids;
+    }
+};
+
+/// The newest elements of a sequence, up to a fixed number; memory grows to it.
+template <class T>
+class HistoryRing {
+public:
+    explicit HistoryRing(std::size_t limit) : limit_(limit) {}
+
+    void push(const T& item) {
+        if (count_ >= items_.size() && items_.size() < limit_) {
+            items_.resize(std::min(limit_, std::max<std::size_t>(256, items_.size() * 2)));
+            mask_ = items_.size() - 1;
+        }
+        items_[count_++ & mask_] = item;
+    }
+    /// Indices of what is kept: [oldest(), end()).
+    [[nodiscard]] std::uint64_t oldest() const noexcept { return count_ > items_.size() ? count_ - items_.size() : 0; }
+    [[nodiscard]] std::uint64_t end() const noexcept { return count_; }
+    [[nodiscard]] T& operator[](std::uint64_t index) noexcept { return items_[index & mask_]; }
+    [[nodiscard]] const T& operator[](std::uint64_t index) const noexcept { return items_[index & mask_]; }
+
+private:
+    std::vector<T> items_;
+    std::size_t limit_;  // a power of two
+    std::uint64_t mask_ = 0;
+    std::uint64_t count_ = 0;
+};
+
+/// The high-resolution timer whose callback a level is running.
+struct TimerCallback {
+    bool active = false;
+    TscTime expiry{};   ///< when it was programmed to fire
+    TscTime arrival{};  ///< entry of the interrupt it runs in, else of the callback
+};
+
+/// A softirq that was running when its thread lost the CPU (PREEMPT_RT).
+struct SuspendedSoftirq {
+    bool active = false;
+    std::uint32_t vec = 0;
+    TimerCallback timer;
+};
+
+/// One CPU's stack and the segments that it has closed.
+///
+/// Segments partition the time from the first record to the last: their lengths
+/// sum to last() - first(), exactly, and so does time_of() over all kinds. The
+/// newest `max_segments` are kept for look-back. Times given must not decrease
+/// (Timeline sees to that). One thread at a time.
+class CpuTimeline {
+public:
+    /// max_segments: a power of two, at least 256.
+    CpuTimeline(CpuId cpu, std::size_t max_segments);
+
+    // ---- what happens; `anomalies` counts what cannot be ----
+
+    /// Every record of this CPU, before its own call below.
+    void touch(TscTime time) noexcept;
+    /// Records are missing between the last one and this one.
+    void gap(TscTime time, const Cause& bottom, Anomalies& anomalies);
+    /// The thread that a CPU_STATE record names.
+    void set_bottom(TscTime time, const Cause& bottom, Anomalies& anomalies);
+    /// sched_switch. `leaving` takes the softirq that goes with the old thread,
+    /// `coming` is what comes back with the new one.
+    void switch_bottom(TscTime time, const Cause& prev, const Cause& next, SuspendedSoftirq& leaving,
+                       const SuspendedSoftirq& coming, Anomalies& anomalies);
+    /// kind: kSoftirq, kIrq or kVector.
+    void enter(TscTime time, CauseKind kind, std::uint32_t subject, Anomalies& anomalies);
+    void leave(TscTime time, CauseKind kind, std::uint32_t subject, Anomalies& anomalies);
+    /// A handler that ended now and took `length`: the open segment is cut back.
+    void nmi(TscTime time, TscTicks length);
+    /// cpu_idle; leaving an idle state keeps its name until the next one.
+    void idle(TscTime time, bool enter, std::uint32_t state);
+    void page_fault(TscTime time);
+    void timer_enter(TscTime time, TscTicks late) noexcept;
+    void timer_leave() noexcept { top().timer.active = false; }
+    /// The bottom thread got another id (exec by a thread that did not lead).
+    void rename_bottom(Tid tid) noexcept;
+
+    // ---- what is known ----
+
+    [[nodiscard]] CpuId cpu() const noexcept { return cpu_; }
+    [[nodiscard]] bool begun() const noexcept { return begun_; }
+    [[nodiscard]] TscTime first() const noexcept { return first_; }
+    [[nodiscard]] TscTime last() const noexcept { return last_; }
+    /// End of the last gap; 0 when there was none.
+    [[nodiscard]] TscTime last_gap() const noexcept { return last_gap_; }
+    [[nodiscard]] const Cause& bottom() const noexcept { return levels_[0].cause; }
+    /// The timer callback that runs here now.
+    [[nodiscard]] const TimerCallback& timer() const noexcept { return levels_[depth_ - 1].timer; }
+    /// Time of all segments so far, the open one up to last().
+    [[nodiscard]] TscTicks time_of(CauseKind kind) const noexcept;
+
+    /// Calls fn(TscTime from, TscTime to, const Cause&) for the segments of
+    /// [from, to), in order, cut to it, without holes: what was before the
+    /// first record has an unknown cause, and the cause of the last record goes
+    /// on to `to`. False when part of it was known once and is forgotten (its
+    /// cause is unknown too). O(log kept + segments in the range).
+    template <class Fn>
+    bool walk(TscTime from, TscTime to, Fn&& fn) const;
+    /// Page faults seen here in [from, to), of those kept (the newest 4096).
+    [[nodiscard]] std::uint32_t page_faults(TscTime from, TscTime to) const noexcept;
+
+private:
+    struct Level {
+        Cause cause;
+        TscTime entered{};
+        TimerCallback timer;
+    };
+    static constexpr std::size_t kMaxDepth = 8;
+    static constexpr std::size_t kMaxFaults = 4096;
+
+    [[nodiscard]] Level& top() noexcept { return levels_[depth_ - 1]; }
+    void close(TscTime time);
+    void push_segment(TscTime end, const Cause& cause);
+    void resync(TscTime time, const Cause& bottom);
+    void adopt(const Cause& was, const Cause& is) noexcept;
+    void name_bottom(const Cause& bottom) noexcept;
+    void drop_to(std::size_t depth) noexcept { depth_ = std::min(depth_, depth); }
+    [[nodiscard]] std::uint64_t find(TscTime time) const noexcept;
+
+    CpuId cpu_;
+    bool begun_ = false;
+    std::uint8_t hidden_rank_ = 0;  // highest level that may be open unseen since resync_
+    std::size_t depth_ = 1;
+    TscTime first_{};
+    TscTime last_{};
+    TscTime open_start_{};
+    TscTime resync_{};
+    TscTime last_gap_{};
+    std::array<Level, kMaxDepth> levels_{};
+    std::array<std::int64_t, kCauseKinds> closed_{};
+    HistoryRing<Segment> history_;
+    HistoryRing<TscTime> faults_{kMaxFaults};
+};
+
+template <class Fn>
+bool CpuTimeline::walk(TscTime from, TscTime to, Fn&& fn) const {
+    if (from >= to) return true;
+    const std::uint64_t oldest = history_.oldest();
+    const std::uint64_t end = history_.end();
+    const TscTime known = !begun_ ? to : oldest < end ? history_[oldest].start : open_start_;
+    const bool complete = oldest == 0 || from >= known;
+    if (from < known) {
+        const TscTime stop = std::min(known, to);
+        fn(from, stop, Cause{});
+        from = stop;
+    }
+    for (std::uint64_t i = find(from); from < to && i < end; ++i) {
+        const TscTime segment_end = i + 1 < end ? history_[i + 1].start : open_start_;
+        const TscTime stop = std::min(segment_end, to);
+        if (from < stop) fn(from, stop, history_[i].cause);
+        from = std::max(from, stop);
+    }
+    if (from < to) fn(from, to, levels_[depth_ - 1].cause);
+    return complete;
+}
+
+}  // namespace hftmon

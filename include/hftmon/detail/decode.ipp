@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/// The body of visit_record(). Included by decode.hpp only.
+#pragma once
+
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "hftmon/abi/record.h"
+
+namespace hftmon::detail {
+
+/// The kernel's range: -1 deadline .. 139 the nicest fair thread.
+constexpr bool valid_priority(std::int16_t prio) noexcept { return prio >= -1 && prio <= 139; }
+
+/// 4 was SCHED_ISO, which no kernel has.
+constexpr bool valid_policy(unsigned policy) noexcept { return policy <= 7 && policy != 4; }
+
+/// The kernel keeps pending softirqs in a 32-bit word.
+constexpr bool valid_softirq(std::uint32_t vec) noexcept { return vec < 32; }
+
+constexpr bool valid_vector(const hftmon_vector& vector) noexcept {
+    return vector.vector < 256 && vector.kind < HFTMON_VECTOR_KIND_END;
+}
+
+/// Times above are 97 years of a 3 GHz TSC. With this limit the difference of
+/// any two times fits TscTicks.
+constexpr bool valid_time(std::uint64_t tsc) noexcept {
+    return tsc <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+}
+
+template <class Visitor>
+struct Decoder {
+    std::span<const Record> records;
+    EventHeader header;
+    Visitor& visitor;
+
+    static constexpr Decoded kBad{DecodeStatus::kBadField, 1};
+
+    template <class Body>
+    Decoded give(const Body& body, std::size_t count = 1) const {
+        visitor(header, body);
+        return {DecodeStatus::kOk, count};
+    }
+
+    Decoded cpu_state(const hftmon_cpu_state& state) const {
+        if (!valid_priority(state.prio) || !valid_policy(state.policy)) return kBad;
+        return give(CpuStateEvent{Tid{state.current_tid}, state.prio, static_cast<Policy>(state.policy)});
+    }
+
+    Decoded sched_switch(const Record& record) const {
+        const hftmon_sched_switch& sw = record.sched_switch;
+        const unsigned prev = (record.flags >> HFTMON_SWITCH_PREV_POLICY_SHIFT) & HFTMON_SWITCH_POLICY_MASK;
+        const unsigned next = (record.flags >> HFTMON_SWITCH_NEXT_POLICY_SHIFT) & HFTMON_SWITCH_POLICY_MASK;
+        if (!valid_priority(sw.prev_prio) || !valid_priority(sw.next_prio)) return kBad;
+        if (!valid_policy(prev) || !valid_policy(next)) return kBad;
+        return give(SchedSwitchEvent{Tid{sw.prev_tid}, Tid{sw.next_tid}, sw.prev_prio, sw.next_prio,
+                                     static_cast<Policy>(prev), static_cast<Policy>(next), sw.prev_state,
+                                     (record.flags & HFTMON_SWITCH_PREEMPT) != 0});
+    }
+
+    Decoded wake(const Record& record, WakeStage stage) const {
+        if (!valid_priority(record.wake.prio)) return kBad;
+        return give(SchedWakeEvent{stage, Tid{record.wake.tid}, Tid{record.wake.waker_tid}, record.wake.prio,
+                                   CpuId{record.wake.target_cpu},
+                                   static_cast<Context>(record.flags & HFTMON_CONTEXT_MASK)});
+    }
+
+    Decoded migrate(const hftmon_sched_migrate& move) const {
+        if (!valid_priority(move.prio)) return kBad;
+        return give(SchedMigrateEvent{Tid{move.tid}, move.prio, CpuId{move.orig_cpu}, CpuId{move.dest_cpu}});
+    }
+
+    /// Two records: the identity, then the name with the same time stamp.
+    Decoded thread(const Record& record, IdentityChange change) const {
+        if (records.size() < 2) return {DecodeStatus::kTruncated, 0};
+        const Record& name = records[1];
+        if (name.type != HFTMON_REC_COMM || name.tsc != record.tsc) return kBad;
+        const hftmon_thread_id& id = record.thread;
+        if (!valid_priority(id.prio) || !valid_policy(id.policy)) return {DecodeStatus::kBadField, 2};
+        ThreadEvent event{change, Tid{id.tid}, Tid{id.tgid}, Tid{id.related_tid}, id.prio,
+                          static_cast<Policy>(id.policy), {}};
+        std::memcpy(event.comm.bytes.data(), name.comm, event.comm.bytes.size());
+        return give(event, 2);
+    }
+
+    Decoded softirq(const Record& record, SoftirqStage stage) const {
+        if (!valid_softirq(record.softirq.vec)) return kBad;
+        return give(SoftirqEvent{stage, record.softirq.vec});
+    }
+
+    Decoded vector(const Record& record, bool entry) const {
+        if (!valid_vector(record.vector)) return kBad;
+        return give(VectorEvent{entry, record.vector.vector, static_cast<VectorKind>(record.vector.kind)});
+    }
+
+    Decoded nmi(const hftmon_nmi& nmi) const {
+        if (!valid_time(nmi.duration_ns)) return kBad;
+        return give(NmiEvent{Nanoseconds(static_cast<std::int64_t>(nmi.duration_ns)), nmi.handled});
+    }
+
+    Decoded run() const {
+        const Record& record = records.front();
+        if (!valid_time(record.tsc)) return kBad;
+        switch (record.type) {
+            case HFTMON_REC_GAP: return give(GapEvent{record.gap.lost_total, Tid{record.gap.current_tid}});
+            case HFTMON_REC_CPU_STATE: return cpu_state(record.cpu_state);
+            case HFTMON_REC_SCHED_SWITCH: return sched_switch(record);
+            case HFTMON_REC_SCHED_WAKING: return wake(record, WakeStage::kWaking);
+            case HFTMON_REC_SCHED_WAKEUP: return wake(record, WakeStage::kWakeup);
+            case HFTMON_REC_SCHED_WAKEUP_NEW: return wake(record, WakeStage::kWakeupNew);
+            case HFTMON_REC_SCHED_MIGRATE: return migrate(record.migrate);
+            case HFTMON_REC_THREAD: return thread(record, IdentityChange::kThread);
+            case HFTMON_REC_FORK: return thread(record, IdentityChange::kFork);
+            case HFTMON_REC_EXEC: return thread(record, IdentityChange::kExec);
+            case HFTMON_REC_EXIT: return thread(record, IdentityChange::kExit);
+            case HFTMON_REC_RENAME: return thread(record, IdentityChange::kRename);
+            case HFTMON_REC_IRQ_ENTRY: return give(IrqEvent{true, record.irq.irq, record.irq.ret});
+            case HFTMON_REC_IRQ_EXIT: return give(IrqEvent{false, record.irq.irq, record.irq.ret});
+            case HFTMON_REC_SOFTIRQ_RAISE: return softirq(record, SoftirqStage::kRaise);
+            case HFTMON_REC_SOFTIRQ_ENTRY: return softirq(record, SoftirqStage::kEntry);
+            case HFTMON_REC_SOFTIRQ_EXIT: return softirq(record, SoftirqStage::kExit);
+            case HFTMON_REC_VECTOR_ENTRY: return vector(record, true);
+            case HFTMON_REC_VECTOR_EXIT: return vector(record, false);
+            case HFTMON_REC_NMI: return nmi(record.nmi);
+            case HFTMON_REC_PAGE_FAULT_USER:
+            case HFTMON_REC_PAGE_FAULT_KERNEL:
+                return give(PageFaultEvent{record.type == HFTMON_REC_PAGE_FAULT_USER, record.fault.address,
+                                           record.fault.ip, record.flags});
+            case HFTMON_REC_CPU_IDLE:
+                return give(CpuIdleEvent{record.idle.state != HFTMON_IDLE_EXIT, record.idle.state});
+            case HFTMON_REC_HRTIMER_EXPIRE_ENTRY: return give(HrtimerEvent{true, Nanoseconds(record.hrtimer.late_ns)});
+            case HFTMON_REC_HRTIMER_EXPIRE_EXIT: return give(HrtimerEvent{false, Nanoseconds(record.hrtimer.late_ns)});
+            // A name without its identity, or a slot that was never written.
+            case HFTMON_REC_COMM:
+            case HFTMON_REC_NONE: return kBad;
+            default: return {DecodeStatus::kUnknownType, 1};
+        }
+    }
+};
+
+}  // namespace hftmon::detail
+
+namespace hftmon {
+
+template <class Visitor>
+Decoded visit_record(std::span<const Record> records, CpuId cpu, std::uint64_t position,
+                     Visitor&& visitor) noexcept(detail::kNothrowVisitor<Visitor, EventBody>) {
+    const EventHeader header{TscTime{records.front().tsc}, cpu, position};
+    return detail::Decoder<std::remove_reference_t<Visitor>>{records, header, visitor}.run();
+}
+
+}  // namespace hftmon

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/hftmon: open, ioctl, mmap, poll, release; arguments are checked here. */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <hftmon/abi/ioctl.h>
+
+#include "chardev.h"
+#include "clock.h"
+#include "hook.h"
+#include "session.h"
+#include "threads.h"
+
+/* More threads than pids can exist; bounds the allocation of a request. */
+#define MAX_THREAD_ENTRIES PID_MAX_LIMIT
+
+/* A bitmap of 8192 CPUs, the ABI's limit. */
+#define MAX_CPU_MASK_BYTES (8192 / 8)
+
+/*
+ * Copy a command's argument in: it starts with its own size, which must be
+ * ours, and its reserved words, the last @reserved_bytes, must be zero.
+ */
+static int copy_arg(void *arg, size_t size, size_t reserved_bytes, const void __user *uarg)
+{
+	if (copy_from_user(arg, uarg, size))
+		return -EFAULT;
+	if (*(u32 *)arg != size)
+		return -EINVAL;
+	if (memchr_inv(arg + size - reserved_bytes, 0, reserved_bytes))
+		return -EINVAL;
+	return 0;
+}
+
+#define COPY_ARG(arg, uarg) \
+	copy_arg(&(arg), sizeof(arg), sizeof((arg).reserved), uarg)
+
+static int copy_out(void __user *uarg, const void *arg, size_t size)
+{
+	return copy_to_user(uarg, arg, size) ? -EFAULT : 0;
+}
+
+static int ioctl_info(struct hftmon_session *session, void __user *uarg)
+{
+	struct hftmon_info info;
+	int err = COPY_ARG(info, uarg);
+
+	if (err)
+		return err;
+	info = (struct hftmon_info){
+		.size = sizeof(info),
+		.abi_version = HFTMON_ABI_VERSION,
+		.schema_version = HFTMON_SCHEMA_VERSION,
+		.record_size = HFTMON_RECORD_SIZE,
+		.nr_cpu_ids = nr_cpu_ids,
+		.clock = static_key_enabled(&hftmon_clock_is_tsc) ?
+			 HFTMON_CLOCK_TSC : HFTMON_CLOCK_MONO,
+		.flags = hftmon_clock_invariant() ? HFTMON_INFO_TSC_INVARIANT : 0,
+		.tsc_khz = hftmon_clock_khz(),
+		.sources_available = hftmon_hook_available(),
+	};
+	hftmon_session_info(session, &info);
+	return copy_out(uarg, &info, sizeof(info));
+}
+
+static int copy_cpu_mask(struct cpumask *cpus, const struct hftmon_setup *setup)
+{
+	u64 words[MAX_CPU_MASK_BYTES / sizeof(u64)];
+	unsigned int bit;
+
+	if (!setup->cpu_mask_bytes) {
+		cpumask_copy(cpus, cpu_online_mask);
+		return 0;
+	}
+	if (setup->cpu_mask_bytes > sizeof(words) || setup->cpu_mask_bytes % sizeof(u64))
+		return -EINVAL;
+	if (copy_from_user(words, u64_to_user_ptr(setup->cpu_mask), setup->cpu_mask_bytes))
+		return -EFAULT;
+
+	cpumask_clear(cpus);
+	for (bit = 0; bit < setup->cpu_mask_bytes * BITS_PER_BYTE; bit++) {
+		if (!(words[bit / 64] & BIT_ULL(bit % 64)))
+			continue;
+		if (bit >= nr_cpu_ids || !cpu_online(bit))
+			return -ENXIO;
+		cpumask_set_cpu(bit, cpus);
+	}
+	return cpumask_empty(cpus) ? -EINVAL : 0;
+}
+
+static int ioctl_setup(struct hftmon_session *session, void __user *uarg)
+{
+	struct hftmon_setup setup;
+	cpumask_var_t cpus;
+	int err = COPY_ARG(setup, uarg);
+
+	if (err)
+		return err;
+	if (setup.flags)
+		return -EINVAL;
+	if (!alloc_cpumask_var(&cpus, GFP_KERNEL))
+		return -ENOMEM;
+	err = copy_cpu_mask(cpus, &setup);
+	if (!err)
+		err = hftmon_session_setup(session, &setup, cpus);
+	free_cpumask_var(cpus);
+	return err;
+}
+
+static int ioctl_sources(void __user *uarg)
+{
+	struct hftmon_source_status entries[HFTMON_SOURCE_COUNT] = {};
+	struct hftmon_sources sources;
+	u32 i, room;
+	int err = COPY_ARG(sources, uarg);
+
+	if (err)
+		return err;
+	for (i = 0; i < HFTMON_SOURCE_COUNT; i++)
+		hftmon_hook_status(i, &entries[i]);
+	room = min_t(u32, sources.count, HFTMON_SOURCE_COUNT);
+	sources.count = HFTMON_SOURCE_COUNT;
+	if (copy_to_user(u64_to_user_ptr(sources.entries), entries, room * sizeof(*entries)))
+		return -EFAULT;
+	return copy_out(uarg, &sources, sizeof(sources));
+}
+
+static int ioctl_cpu_stats(struct hftmon_session *session, void __user *uarg)
+{
+	struct hftmon_cpu_stats stats;
+	int err = COPY_ARG(stats, uarg);
+
+	if (err)
+		return err;
+	stats = (struct hftmon_cpu_stats){ .size = sizeof(stats), .cpu = stats.cpu };
+	err = hftmon_session_cpu_stats(session, &stats);
+	if (err)
+		return err;
+	return copy_out(uarg, &stats, sizeof(stats));
+}
+
+static int ioctl_clock_sync(void __user *uarg)
+{
+	struct hftmon_clock_sync sync;
+	int err = COPY_ARG(sync, uarg);
+
+	if (err)
+		return err;
+	hftmon_clock_sync(&sync);
+	return copy_out(uarg, &sync, sizeof(sync));
+}
+
+static int ioctl_threads(void __user *uarg)
+{
+	struct hftmon_thread_entry *entries;
+	struct hftmon_threads threads;
+	u32 room, found;
+	int err = COPY_ARG(threads, uarg);
+
+	if (err)
+		return err;
+	room = min_t(u32, threads.count, MAX_THREAD_ENTRIES);
+	entries = kvcalloc(room, sizeof(*entries), GFP_KERNEL_ACCOUNT);
+	if (!entries)
+		return -ENOMEM;
+	threads.tsc = hftmon_clock();
+	found = hftmon_threads_list(entries, room);
+	threads.tsc_end = hftmon_clock();
+	threads.count = found;
+	if (copy_to_user(u64_to_user_ptr(threads.entries), entries,
+			 min(found, room) * sizeof(*entries)))
+		err = -EFAULT;
+	kvfree(entries);
+	return err ?: copy_out(uarg, &threads, sizeof(threads));
+}
+
+static long hftmon_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct hftmon_session *session = file->private_data;
+	void __user *uarg = (void __user *)arg;
+
+	switch (cmd) {
+	case HFTMON_IOC_INFO:
+		return ioctl_info(session, uarg);
+	case HFTMON_IOC_SETUP:
+		return ioctl_setup(session, uarg);
+	case HFTMON_IOC_START:
+		return hftmon_session_start(session);
+	case HFTMON_IOC_STOP:
+		return hftmon_session_stop(session);
+	case HFTMON_IOC_SOURCES:
+		return ioctl_sources(uarg);
+	case HFTMON_IOC_CPU_STATS:
+		return ioctl_cpu_stats(session, uarg);
+	case HFTMON_IOC_CLOCK_SYNC:
+		return ioctl_clock_sync(uarg);
+	case HFTMON_IOC_THREADS:
+		return ioctl_threads(uarg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/*
+ * The offset names a CPU and a region (HFTMON_MMAP_OFFSET) and nothing else.
+ * Runs under mmap_lock, so it takes no lock that a command holds while it
+ * copies to or from user space.
+ */
+static int hftmon_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct hftmon_session *session = file->private_data;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 cpu = offset >> HFTMON_MMAP_CPU_SHIFT;
+	u64 region = (offset >> HFTMON_MMAP_REGION_SHIFT) &
+		     (BIT_ULL(HFTMON_MMAP_CPU_SHIFT - HFTMON_MMAP_REGION_SHIFT) - 1);
+	struct hftmon_ring *ring;
+
+	if (offset & (BIT_ULL(HFTMON_MMAP_REGION_SHIFT) - 1))
+		return -EINVAL;
+	if (cpu >= nr_cpu_ids)
+		return -ENXIO;
+	ring = hftmon_session_ring(session, array_index_nospec(cpu, nr_cpu_ids));
+	if (!ring)
+		return -ENXIO;
+	return hftmon_ring_mmap(ring, vma, region);
+}
+
+static __poll_t hftmon_poll(struct file *file, poll_table *wait)
+{
+	struct hftmon_session *session = file->private_data;
+	__poll_t events = 0;
+
+	poll_wait(file, &session->pollers, wait);
+	if (hftmon_session_readable(session))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (hftmon_session_state(session) == HFTMON_SESSION_STOPPED)
+		events |= EPOLLHUP;
+	return events;
+}
+
+static int hftmon_open(struct inode *inode, struct file *file)
+{
+	if (!perfmon_capable())
+		return -EPERM;
+	file->private_data = hftmon_session_create();
+	return file->private_data ? 0 : -ENOMEM;
+}
+
+static int hftmon_release(struct inode *inode, struct file *file)
+{
+	hftmon_session_destroy(file->private_data);
+	return 0;
+}
+
+static const struct file_operations hftmon_fops = {
+	.owner = THIS_MODULE,
+	.open = hftmon_open,
+	.release = hftmon_release,
+	.unlocked_ioctl = hftmon_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = hftmon_mmap,
+	.poll = hftmon_poll,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice hftmon_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "hftmon",
+	.fops = &hftmon_fops,
+	.mode = 0600,
+};
+
+int hftmon_chardev_register(void)
+{
+	return misc_register(&hftmon_device);
+}
+
+void hftmon_chardev_unregister(void)
+{
+	misc_deregister(&hftmon_device);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Choice of the records' clock, and its relation to the kernel's clocks. */
+#include <linux/irqflags.h>
+#include <linux/time64.h>
+#include <asm/cpufeature.h>
+#include <hftmon/abi/ioctl.h>
+
+#include "clock.h"
+
+DEFINE_STATIC_KEY_TRUE(hftmon_clock_is_tsc);
+
+#define SYNC_TRIES 16
+
+/**
+ * hftmon_clock_init() - choose the clock, once, before any session exists
+ *
+ * The kernel's own verdict counts: it marks the TSC unstable when CPUs drift
+ * apart or when an idle state stops it.
+ */
+void hftmon_clock_init(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_TSC) || !tsc_khz || check_tsc_unstable())
+		static_branch_disable(&hftmon_clock_is_tsc);
+}
+
+/** hftmon_clock_khz() - ticks of the records' clock in a millisecond */
+u64 hftmon_clock_khz(void)
+{
+	return static_key_enabled(&hftmon_clock_is_tsc) ? tsc_khz : USEC_PER_SEC;
+}
+
+bool hftmon_clock_invariant(void)
+{
+	return boot_cpu_has(X86_FEATURE_CONSTANT_TSC) &&
+	       boot_cpu_has(X86_FEATURE_NONSTOP_TSC);
+}
+
+/**
+ * hftmon_clock_sync() - read every clock at one instant, as nearly as can be
+ *
+ * Takes the tightest of several readings, so that an interruption (by an NMI,
+ * by firmware, by a hypervisor) of some of them does no harm.
+ *
+ * Context: process.
+ */
+void hftmon_clock_sync(struct hftmon_clock_sync *out)
+{
+	u64 best = U64_MAX;
+	int i;
+
+	for (i = 0; i < SYNC_TRIES; i++) {
+		u64 before, after, raw, mono, real;
+		unsigned long flags;
+
+		local_irq_save(flags);
+		before = hftmon_clock();
+		raw = ktime_get_raw_fast_ns();
+		mono = ktime_get_mono_fast_ns();
+		real = ktime_get_real_fast_ns();
+		after = hftmon_clock();
+		local_irq_restore(flags);
+
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		out->tsc = before + best / 2;
+		out->monotonic_raw_ns = raw;
+		out->monotonic_ns = mono;
+		out->realtime_ns = real;
+		out->window_ticks = min_t(u64, best, U32_MAX);
+	}
+}

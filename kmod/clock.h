@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The records' clock: the ordered TSC, or the fast monotonic clock without a usable one. */
+#ifndef HFTMON_CLOCK_H
+#define HFTMON_CLOCK_H
+
+#include <linux/jump_label.h>
+#include <linux/ktime.h>
+#include <linux/timekeeping.h>
+#include <linux/types.h>
+#include <asm/msr.h>
+#include <asm/tsc.h>
+
+struct hftmon_clock_sync;
+
+DECLARE_STATIC_KEY_TRUE(hftmon_clock_is_tsc);
+
+/* Context: any, NMI included. Does not decrease on one CPU. */
+static __always_inline u64 hftmon_clock(void)
+{
+	if (static_branch_likely(&hftmon_clock_is_tsc))
+		return rdtsc_ordered();
+	return ktime_get_mono_fast_ns();
+}
+
+void hftmon_clock_init(void);
+u64 hftmon_clock_khz(void);
+bool hftmon_clock_invariant(void);
+void hftmon_clock_sync(struct hftmon_clock_sync *out);
+
+#endif /* HFTMON_CLOCK_H */

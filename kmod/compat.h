@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Differences between kernels, and nothing else. Each entry presents the
+ * newest kernel's way, says what older ones lack, and depends on a compile
+ * probe (probes/features.list), never on a version number.
+ */
+#ifndef HFTMON_COMPAT_H
+#define HFTMON_COMPAT_H
+
+#include <linux/binfmts.h>
+#include <linux/hrtimer.h>
+#include <linux/interrupt.h>
+#include <linux/mm.h>
+#include <linux/tracepoint.h>
+#include <asm/local.h>
+
+#include <trace/events/irq.h>
+#include <trace/events/nmi.h>
+#include <trace/events/power.h>
+#include <trace/events/sched.h>
+#include <trace/events/task.h>
+#include <trace/events/timer.h>
+#include <asm/trace/irq_vectors.h>
+
+/* Page fault tracepoints became generic, and changed header, in 6.14. */
+#if __has_include(<trace/events/exceptions.h>)
+#include <trace/events/exceptions.h>
+#else
+#include <asm/trace/exceptions.h>
+#endif
+
+#include "probed.h"
+
+/* vma->vm_flags is written through helpers since 6.3. */
+#if !HAVE_VM_FLAGS_SET
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+
+static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags &= ~flags;
+}
+#endif
+
+/* local_try_cmpxchg() exists since 6.5. */
+#if !HAVE_LOCAL_TRY_CMPXCHG
+static __always_inline bool local_try_cmpxchg(local_t *word, long *old, long new)
+{
+	long seen = local_cmpxchg(word, *old, new);
+	bool done = seen == *old;
+
+	*old = seen;
+	return done;
+}
+#endif
+
+/* sched_process_exit tells since 7.1 whether the thread group is dead. */
+#if HAVE_sched_process_exit_group
+#define HFTMON_EXIT_ARGS struct task_struct *task, bool group_dead
+#define HFTMON_CHECK_EXIT HFTMON_CHECK_sched_process_exit_group
+#else
+#define HFTMON_EXIT_ARGS struct task_struct *task
+#define HFTMON_CHECK_EXIT HFTMON_CHECK_sched_process_exit
+#endif
+#define HFTMON_HAVE_EXIT (HAVE_sched_process_exit || HAVE_sched_process_exit_group)
+
+/* hrtimer_expire_entry passes the time by value since 7.0. */
+#if HAVE_hrtimer_expire_entry_value
+typedef ktime_t hftmon_hrtimer_now_t;
+#define HFTMON_CHECK_HRTIMER_EXPIRE HFTMON_CHECK_hrtimer_expire_entry_value
+#else
+typedef ktime_t *hftmon_hrtimer_now_t;
+#define HFTMON_CHECK_HRTIMER_EXPIRE HFTMON_CHECK_hrtimer_expire_entry
+#endif
+#define HFTMON_HAVE_HRTIMER_EXPIRE \
+	(HAVE_hrtimer_expire_entry || HAVE_hrtimer_expire_entry_value)
+
+/* Same prototypes in either header of the page fault tracepoints. */
+#if HAVE_page_fault_user_generic
+#define HFTMON_CHECK_PAGE_FAULT_USER HFTMON_CHECK_page_fault_user_generic
+#define HFTMON_CHECK_PAGE_FAULT_KERNEL HFTMON_CHECK_page_fault_kernel_generic
+#else
+#define HFTMON_CHECK_PAGE_FAULT_USER HFTMON_CHECK_page_fault_user
+#define HFTMON_CHECK_PAGE_FAULT_KERNEL HFTMON_CHECK_page_fault_kernel
+#endif
+#define HFTMON_HAVE_PAGE_FAULT_USER (HAVE_page_fault_user || HAVE_page_fault_user_generic)
+#define HFTMON_HAVE_PAGE_FAULT_KERNEL \
+	(HAVE_page_fault_kernel || HAVE_page_fault_kernel_generic)
+
+#endif /* HFTMON_COMPAT_H */

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Finds the kernel's tracepoints by name and hooks those that sessions use. */
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+
+#include "hook.h"
+#include "probes.h"
+
+struct hook {
+	const char *name;
+	void *probe;
+	void *data;
+	struct tracepoint *tracepoint;
+};
+
+/**
+ * struct source - one bit of a session's mask
+ * @hooks: the tracepoint, or the entry/exit pair, of the source
+ * @known: this build knows the kernel's prototypes
+ * @users: running sessions that record it
+ * @state: enum hftmon_source_state
+ * @error: of the hook that failed last
+ */
+struct source {
+	struct hook hooks[2];
+	bool known;
+	unsigned int users;
+	u32 state;
+	int error;
+};
+
+#define HOOK(tp) { .name = #tp, .probe = hftmon_probe_##tp }
+#define ONE(id, tp, have) \
+	[HFTMON_SOURCE_##id] = { .hooks = { HOOK(tp) }, .known = have }
+#define PAIR(id, tp, have) \
+	[HFTMON_SOURCE_##id] = { .hooks = { HOOK(tp##_entry), HOOK(tp##_exit) }, .known = have }
+
+/* All x86 vectors have one prototype; the probes learn which one by @data. */
+#define VECTOR_HOOK(id, tp, end) \
+	{ .name = #tp "_" #end, .probe = hftmon_probe_vector_##end, \
+	  .data = (void *)HFTMON_SOURCE_##id }
+#define VECTOR(id, tp) \
+	[HFTMON_SOURCE_##id] = { \
+		.hooks = { VECTOR_HOOK(id, tp, entry), VECTOR_HOOK(id, tp, exit) }, \
+		.known = HAVE_local_timer_entry && HAVE_local_timer_exit }
+
+static struct source sources[HFTMON_SOURCE_COUNT] = {
+	ONE(SCHED_SWITCH, sched_switch, HAVE_sched_switch),
+	ONE(SCHED_WAKING, sched_waking, HAVE_sched_waking),
+	ONE(SCHED_WAKEUP, sched_wakeup, HAVE_sched_wakeup),
+	ONE(SCHED_WAKEUP_NEW, sched_wakeup_new, HAVE_sched_wakeup_new),
+	ONE(SCHED_MIGRATE_TASK, sched_migrate_task, HAVE_sched_migrate_task),
+	ONE(SCHED_PROCESS_FORK, sched_process_fork, HAVE_sched_process_fork),
+	ONE(SCHED_PROCESS_EXEC, sched_process_exec, HAVE_sched_process_exec),
+	ONE(SCHED_PROCESS_EXIT, sched_process_exit, HFTMON_HAVE_EXIT),
+	ONE(TASK_RENAME, task_rename, HAVE_task_rename),
+	PAIR(IRQ_HANDLER, irq_handler, HAVE_irq_handler_entry && HAVE_irq_handler_exit),
+	ONE(SOFTIRQ_RAISE, softirq_raise, HAVE_softirq_raise),
+	PAIR(SOFTIRQ, softirq, HAVE_softirq_entry && HAVE_softirq_exit),
+	VECTOR(LOCAL_TIMER, local_timer),
+	VECTOR(RESCHEDULE, reschedule),
+	VECTOR(CALL_FUNCTION, call_function),
+	VECTOR(CALL_FUNCTION_SINGLE, call_function_single),
+	VECTOR(IRQ_WORK, irq_work),
+	VECTOR(X86_PLATFORM_IPI, x86_platform_ipi),
+	VECTOR(THERMAL_APIC, thermal_apic),
+	VECTOR(THRESHOLD_APIC, threshold_apic),
+	VECTOR(ERROR_APIC, error_apic),
+	VECTOR(SPURIOUS_APIC, spurious_apic),
+	VECTOR(DEFERRED_ERROR_APIC, deferred_error_apic),
+	ONE(NMI_HANDLER, nmi_handler, HAVE_nmi_handler),
+	ONE(PAGE_FAULT_USER, page_fault_user, HFTMON_HAVE_PAGE_FAULT_USER),
+	ONE(PAGE_FAULT_KERNEL, page_fault_kernel, HFTMON_HAVE_PAGE_FAULT_KERNEL),
+	ONE(CPU_IDLE, cpu_idle, HAVE_cpu_idle),
+	PAIR(HRTIMER_EXPIRE, hrtimer_expire, HFTMON_HAVE_HRTIMER_EXPIRE && HAVE_hrtimer_expire_exit),
+};
+
+/* The first hook is always there; a source of one tracepoint has no second. */
+#define for_each_hook(hook, source) \
+	for (hook = (source)->hooks; \
+	     hook < (source)->hooks + ARRAY_SIZE((source)->hooks) && hook->name; hook++)
+
+static void find_hook(struct tracepoint *tp, void *unused)
+{
+	struct source *source;
+	struct hook *hook;
+
+	for (source = sources; source < sources + ARRAY_SIZE(sources); source++) {
+		for_each_hook(hook, source) {
+			if (!strcmp(hook->name, tp->name))
+				hook->tracepoint = tp;
+		}
+	}
+}
+
+/** hftmon_hook_init() - look all tracepoints up; once, at load */
+void hftmon_hook_init(void)
+{
+	struct source *source;
+	struct hook *hook;
+
+	for_each_kernel_tracepoint(find_hook, NULL);
+	for (source = sources; source < sources + ARRAY_SIZE(sources); source++) {
+		source->state = source->known ? HFTMON_SOURCE_AVAILABLE : HFTMON_SOURCE_MISMATCH;
+		for_each_hook(hook, source) {
+			if (!hook->tracepoint)
+				source->state = HFTMON_SOURCE_MISSING;
+		}
+	}
+}
+
+/** hftmon_hook_available() - mask of the sources that can be hooked here */
+u64 hftmon_hook_available(void)
+{
+	u64 mask = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		u32 state = READ_ONCE(sources[i].state);
+
+		if (state == HFTMON_SOURCE_AVAILABLE || state == HFTMON_SOURCE_FAILED)
+			mask |= HFTMON_SOURCE_BIT(i);
+	}
+	return mask;
+}
+
+void hftmon_hook_status(unsigned int source, struct hftmon_source_status *status)
+{
+	status->source = source;
+	status->state = READ_ONCE(sources[source].state);
+	status->error = READ_ONCE(sources[source].error);
+}
+
+static void unhook(struct source *source, const struct hook *end)
+{
+	struct hook *hook;
+
+	for_each_hook(hook, source) {
+		if (hook == end)
+			break;
+		tracepoint_probe_unregister(hook->tracepoint, hook->probe, hook->data);
+	}
+}
+
+static int hook_source(struct source *source)
+{
+	struct hook *hook;
+	int err;
+
+	for_each_hook(hook, source) {
+		err = tracepoint_probe_register(hook->tracepoint, hook->probe, hook->data);
+		if (err) {
+			unhook(source, hook);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * hftmon_hook_sources() - one more user for each of @mask
+ * Return: those that are hooked now, a subset of @mask.
+ */
+u64 hftmon_hook_sources(u64 mask)
+{
+	u64 hooked = 0;
+	unsigned int i;
+
+	mask &= hftmon_hook_available();
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		struct source *source = &sources[i];
+
+		if (!(mask & HFTMON_SOURCE_BIT(i)))
+			continue;
+		if (!source->users) {
+			int err = hook_source(source);
+
+			WRITE_ONCE(source->error, -err);
+			WRITE_ONCE(source->state,
+				   err ? HFTMON_SOURCE_FAILED : HFTMON_SOURCE_AVAILABLE);
+			if (err)
+				continue;
+		}
+		source->users++;
+		hooked |= HFTMON_SOURCE_BIT(i);
+	}
+	return hooked;
+}
+
+/**
+ * hftmon_unhook_sources() - one user less for each of @mask
+ * No probe that was running, hooked by @mask or not, runs any more on return.
+ */
+void hftmon_unhook_sources(u64 mask)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sources); i++) {
+		struct source *source = &sources[i];
+
+		if ((mask & HFTMON_SOURCE_BIT(i)) && !--source->users)
+			unhook(source, NULL);
+	}
+	hftmon_hook_synchronize();
+}
+
+void hftmon_hook_synchronize(void)
+{
+	tracepoint_synchronize_unregister();
+}

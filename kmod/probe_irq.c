@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Interrupt probes: hard and soft interrupts, x86 vectors, NMI handlers. */
+#include "emit.h"
+#include "probes.h"
+
+void hftmon_probe_irq_handler_entry(void *data, int irq, struct irqaction *action)
+{
+	struct hftmon_record event = {
+		.type = HFTMON_REC_IRQ_ENTRY,
+		.irq = { .irq = irq },
+	};
+
+	hftmon_emit(HFTMON_SOURCE_IRQ_HANDLER, &event, NULL);
+}
+
+void hftmon_probe_irq_handler_exit(void *data, int irq, struct irqaction *action, int ret)
+{
+	struct hftmon_record event = {
+		.type = HFTMON_REC_IRQ_EXIT,
+		.irq = { .irq = irq, .ret = ret },
+	};
+
+	hftmon_emit(HFTMON_SOURCE_IRQ_HANDLER, &event, NULL);
+}
+
+static __always_inline void emit_softirq(unsigned int source, u16 type, unsigned int vec)
+{
+	struct hftmon_record event = {
+		.type = type,
+		.softirq = { .vec = vec },
+	};
+
+	hftmon_emit(source, &event, NULL);
+}
+
+void hftmon_probe_softirq_raise(void *data, unsigned int vec)
+{
+	emit_softirq(HFTMON_SOURCE_SOFTIRQ_RAISE, HFTMON_REC_SOFTIRQ_RAISE, vec);
+}
+
+void hftmon_probe_softirq_entry(void *data, unsigned int vec)
+{
+	emit_softirq(HFTMON_SOURCE_SOFTIRQ, HFTMON_REC_SOFTIRQ_ENTRY, vec);
+}
+
+void hftmon_probe_softirq_exit(void *data, unsigned int vec)
+{
+	emit_softirq(HFTMON_SOURCE_SOFTIRQ, HFTMON_REC_SOFTIRQ_EXIT, vec);
+}
+
+/* The vector kinds stand in the order of their sources. */
+#define VECTOR_KIND(source) ((source) - HFTMON_SOURCE_LOCAL_TIMER)
+static_assert(VECTOR_KIND(HFTMON_SOURCE_LOCAL_TIMER) == HFTMON_VECTOR_LOCAL_TIMER);
+static_assert(VECTOR_KIND(HFTMON_SOURCE_IRQ_WORK) == HFTMON_VECTOR_IRQ_WORK);
+static_assert(VECTOR_KIND(HFTMON_SOURCE_DEFERRED_ERROR_APIC) == HFTMON_VECTOR_DEFERRED_ERROR_APIC);
+
+static __always_inline void emit_vector(void *data, u16 type, int vector)
+{
+	unsigned int source = (unsigned long)data;
+	struct hftmon_record event = {
+		.type = type,
+		.vector = { .vector = vector, .kind = VECTOR_KIND(source) },
+	};
+
+	hftmon_emit(source, &event, NULL);
+}
+
+void hftmon_probe_vector_entry(void *data, int vector)
+{
+	emit_vector(data, HFTMON_REC_VECTOR_ENTRY, vector);
+}
+
+void hftmon_probe_vector_exit(void *data, int vector)
+{
+	emit_vector(data, HFTMON_REC_VECTOR_EXIT, vector);
+}
+
+void hftmon_probe_nmi_handler(void *data, void *handler, s64 delta_ns, int handled)
+{
+	struct hftmon_record event = {
+		.type = HFTMON_REC_NMI,
+		.nmi = { .duration_ns = delta_ns, .handled = handled },
+	};
+
+	hftmon_emit(HFTMON_SOURCE_NMI_HANDLER, &event, NULL);
+}
+
+static void __maybe_unused check_types(void)
+{
+	HFTMON_CHECK_irq_handler_entry(hftmon_probe_irq_handler_entry);
+	HFTMON_CHECK_irq_handler_exit(hftmon_probe_irq_handler_exit);
+	HFTMON_CHECK_softirq_raise(hftmon_probe_softirq_raise);
+	HFTMON_CHECK_softirq_entry(hftmon_probe_softirq_entry);
+	HFTMON_CHECK_softirq_exit(hftmon_probe_softirq_exit);
+	HFTMON_CHECK_local_timer_entry(hftmon_probe_vector_entry);
+	HFTMON_CHECK_local_timer_exit(hftmon_probe_vector_exit);
+	HFTMON_CHECK_nmi_handler(hftmon_probe_nmi_handler);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The probes. Each file that defines some checks their types against the
+ * kernel's tracepoints at compile time; hook.c registers them by name.
+ */
+#ifndef HFTMON_PROBES_H
+#define HFTMON_PROBES_H
+
+#include "compat.h"
+
+/* probe_sched.c */
+void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
+			       struct task_struct *next, unsigned int prev_state);
+void hftmon_probe_sched_waking(void *data, struct task_struct *task);
+void hftmon_probe_sched_wakeup(void *data, struct task_struct *task);
+void hftmon_probe_sched_wakeup_new(void *data, struct task_struct *task);
+void hftmon_probe_sched_migrate_task(void *data, struct task_struct *task, int dest_cpu);
+
+/* probe_task.c */
+void hftmon_probe_sched_process_fork(void *data, struct task_struct *parent,
+				     struct task_struct *child);
+void hftmon_probe_sched_process_exec(void *data, struct task_struct *task, pid_t old_pid,
+				     struct linux_binprm *bprm);
+void hftmon_probe_sched_process_exit(void *data, HFTMON_EXIT_ARGS);
+void hftmon_probe_task_rename(void *data, struct task_struct *task, const char *comm);
+
+/* probe_irq.c; for vectors, data is the enum hftmon_source */
+void hftmon_probe_irq_handler_entry(void *data, int irq, struct irqaction *action);
+void hftmon_probe_irq_handler_exit(void *data, int irq, struct irqaction *action, int ret);
+void hftmon_probe_softirq_raise(void *data, unsigned int vec);
+void hftmon_probe_softirq_entry(void *data, unsigned int vec);
+void hftmon_probe_softirq_exit(void *data, unsigned int vec);
+void hftmon_probe_vector_entry(void *data, int vector);
+void hftmon_probe_vector_exit(void *data, int vector);
+void hftmon_probe_nmi_handler(void *data, void *handler, s64 delta_ns, int handled);
+
+/* probe_time.c */
+void hftmon_probe_page_fault_user(void *data, unsigned long address, struct pt_regs *regs,
+				  unsigned long error_code);
+void hftmon_probe_page_fault_kernel(void *data, unsigned long address, struct pt_regs *regs,
+				    unsigned long error_code);
+void hftmon_probe_cpu_idle(void *data, unsigned int state, unsigned int cpu);
+void hftmon_probe_hrtimer_expire_entry(void *data, struct hrtimer *timer,
+				       hftmon_hrtimer_now_t now);
+void hftmon_probe_hrtimer_expire_exit(void *data, struct hrtimer *timer);
+
+#endif /* HFTMON_PROBES_H */

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Pages of a ring: allocation on the CPU's node, mapping into the reader. */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+#include <linux/vmalloc.h>
+
+#include "ring.h"
+#include "session.h"
+
+/* Charged to the memory of the session's opener; a failure is his to handle. */
+#define RING_GFP (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | __GFP_NORETRY)
+
+static void hftmon_ring_wake(struct irq_work *work)
+{
+	struct hftmon_ring *ring = container_of(work, struct hftmon_ring, wake);
+
+	hftmon_session_wake(ring->session);
+}
+
+static void free_data_pages(struct hftmon_ring *ring)
+{
+	unsigned long i;
+
+	for (i = 0; i < ring->nr_data_pages; i++)
+		__free_page(ring->data_pages[i]);
+	kvfree(ring->data_pages);
+	ring->data_pages = NULL;
+	ring->nr_data_pages = 0;
+}
+
+static int alloc_data_pages(struct hftmon_ring *ring, unsigned long count, int node)
+{
+	ring->data_pages = kvcalloc(count, sizeof(*ring->data_pages), GFP_KERNEL_ACCOUNT);
+	if (!ring->data_pages)
+		return -ENOMEM;
+
+	for (; ring->nr_data_pages < count; ring->nr_data_pages++) {
+		struct page *page = alloc_pages_node(node, RING_GFP, 0);
+
+		if (!page) {
+			free_data_pages(ring);
+			return -ENOMEM;
+		}
+		ring->data_pages[ring->nr_data_pages] = page;
+	}
+	return 0;
+}
+
+/**
+ * hftmon_ring_alloc() - allocate the ring of @cpu as @session is configured
+ *
+ * The pages lie on @cpu's node. The ring starts disabled.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM; on failure nothing is left allocated.
+ */
+int hftmon_ring_alloc(struct hftmon_ring *ring, struct hftmon_session *session, int cpu)
+{
+	unsigned long count = (u64)session->ring_records * HFTMON_RECORD_SIZE / PAGE_SIZE;
+	bool overwrite = session->mode == HFTMON_MODE_FLIGHT;
+	int node = cpu_to_node(cpu);
+	struct hftmon_ring_control *control;
+
+	ring->control_page = alloc_pages_node(node, RING_GFP, 0);
+	if (!ring->control_page)
+		return -ENOMEM;
+	ring->reader_page = alloc_pages_node(node, RING_GFP, 0);
+	if (!ring->reader_page)
+		goto err_free_control;
+	if (alloc_data_pages(ring, count, node))
+		goto err_free_reader;
+	ring->core.slots = vmap(ring->data_pages, count, VM_MAP, PAGE_KERNEL);
+	if (!ring->core.slots)
+		goto err_free_data;
+
+	hftmon_ring_core_init(&ring->core, overwrite, session->ring_records,
+			      session->wakeup_records);
+	control = page_address(ring->control_page);
+	control->cpu = cpu;
+	control->mode = session->mode;
+	control->capacity = session->ring_records;
+	control->record_size = HFTMON_RECORD_SIZE;
+	ring->core.control = control;
+	ring->core.ureader = page_address(ring->reader_page);
+	ring->session = session;
+	init_irq_work(&ring->wake, hftmon_ring_wake);
+	return 0;
+
+err_free_data:
+	free_data_pages(ring);
+err_free_reader:
+	__free_page(ring->reader_page);
+	ring->reader_page = NULL;
+err_free_control:
+	__free_page(ring->control_page);
+	ring->control_page = NULL;
+	return -ENOMEM;
+}
+
+/**
+ * hftmon_ring_free() - undo hftmon_ring_alloc(); a ring never allocated is fine
+ *
+ * The caller has made sure that no probe can still write (session stopped and
+ * tracepoints synchronized) and that no mapping is left (the file is gone).
+ */
+void hftmon_ring_free(struct hftmon_ring *ring)
+{
+	if (!ring->core.slots)
+		return;
+	irq_work_sync(&ring->wake);
+	vunmap(ring->core.slots);
+	ring->core.slots = NULL;
+	free_data_pages(ring);
+	__free_page(ring->reader_page);
+	__free_page(ring->control_page);
+}
+
+static int map_page(struct vm_area_struct *vma, struct page *page)
+{
+	if (vma->vm_end - vma->vm_start != PAGE_SIZE)
+		return -EINVAL;
+	return vm_insert_page(vma, vma->vm_start, page);
+}
+
+static int map_data_twice(struct hftmon_ring *ring, struct vm_area_struct *vma)
+{
+	unsigned long half = ring->nr_data_pages << PAGE_SHIFT;
+	unsigned long left;
+	int err;
+
+	if (vma->vm_end - vma->vm_start != 2 * half)
+		return -EINVAL;
+	left = ring->nr_data_pages;
+	err = vm_insert_pages(vma, vma->vm_start, ring->data_pages, &left);
+	if (err)
+		return err;
+	left = ring->nr_data_pages;
+	return vm_insert_pages(vma, vma->vm_start + half, ring->data_pages, &left);
+}
+
+/**
+ * hftmon_ring_mmap() - map one region (enum hftmon_mmap_region) of a ring
+ *
+ * Only the reader's page can be mapped writable, now or by mprotect() later.
+ *
+ * Return: 0, -EINVAL for a wrong region or length or a private mapping, -EPERM for a writable
+ * mapping of what the kernel owns.
+ */
+int hftmon_ring_mmap(struct hftmon_ring *ring, struct vm_area_struct *vma, u32 region)
+{
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
+	if (region != HFTMON_MMAP_READER) {
+		if (vma->vm_flags & (VM_WRITE | VM_EXEC))
+			return -EPERM;
+		vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);
+	}
+
+	switch (region) {
+	case HFTMON_MMAP_CONTROL:
+		return map_page(vma, ring->control_page);
+	case HFTMON_MMAP_READER:
+		return map_page(vma, ring->reader_page);
+	case HFTMON_MMAP_DATA:
+		return map_data_twice(ring, vma);
+	default:
+		return -EINVAL;
+	}
+}
+
+/** hftmon_ring_unread() - complete records that the reader has not released */
+u64 hftmon_ring_unread(const struct hftmon_ring *ring)
+{
+	u64 head = READ_ONCE(ring->core.committed);
+	u64 unread = head - READ_ONCE(ring->core.ureader->tail);
+
+	return unread > ring->core.capacity ? ring->core.capacity : unread;
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Life of a session: setup, start, stop; the list of those that record. */
+#include <linux/cpu.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include "hook.h"
+#include "session.h"
+
+static unsigned int max_session_mb = 1024;
+module_param(max_session_mb, uint, 0644);
+MODULE_PARM_DESC(max_session_mb, "Memory that the rings of one session may take, MiB (default 1024)");
+
+DEFINE_PER_CPU(struct hftmon_meter, hftmon_meter);
+
+/*
+ * Two lists, of which one is published: an update fills the other, publishes
+ * it and waits until no probe walks the first. So a stop needs no memory.
+ */
+static struct hftmon_active active_lists[2];
+struct hftmon_active __rcu *hftmon_active = RCU_INITIALIZER(&active_lists[0]);
+
+/* Taken inside session->lock: the published list, the users of sources. */
+static DEFINE_MUTEX(active_lock);
+
+static const struct hftmon_active *active_get(void)
+{
+	return rcu_dereference_protected(hftmon_active, lockdep_is_held(&active_lock));
+}
+
+/* Publish the list without @remove and with @add (either may be NULL). */
+static void active_publish(struct hftmon_session *add, const struct hftmon_session *remove)
+{
+	const struct hftmon_active *old = active_get();
+	struct hftmon_active *new = &active_lists[old == &active_lists[0]];
+	unsigned int i;
+
+	new->count = 0;
+	for (i = 0; i < old->count; i++) {
+		if (old->sessions[i] != remove)
+			new->sessions[new->count++] = old->sessions[i];
+	}
+	if (add)
+		new->sessions[new->count++] = add;
+	rcu_assign_pointer(hftmon_active, new);
+}
+
+/**
+ * hftmon_session_create() - a session without configuration
+ * Return: the session, or NULL when out of memory.
+ */
+struct hftmon_session *hftmon_session_create(void)
+{
+	struct hftmon_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+
+	if (!session)
+		return NULL;
+	if (!zalloc_cpumask_var(&session->cpus, GFP_KERNEL_ACCOUNT)) {
+		kfree(session);
+		return NULL;
+	}
+	mutex_init(&session->lock);
+	init_waitqueue_head(&session->pollers);
+	return session;
+}
+
+static void free_rings(struct hftmon_session *session)
+{
+	int cpu;
+
+	if (session->rings) {
+		for_each_possible_cpu(cpu)
+			hftmon_ring_free(per_cpu_ptr(session->rings, cpu));
+	}
+	free_percpu(session->rings);
+	free_percpu(session->meter_start);
+	free_percpu(session->meter_end);
+	session->rings = NULL;
+	session->meter_start = NULL;
+	session->meter_end = NULL;
+}
+
+/**
+ * hftmon_session_destroy() - the file is gone: stop and free
+ * No command, mapping or poller can be left, the file held them all.
+ */
+void hftmon_session_destroy(struct hftmon_session *session)
+{
+	hftmon_session_stop(session);
+	free_rings(session);
+	free_cpumask_var(session->cpus);
+	kfree(session);
+}
+
+static int check_setup(const struct hftmon_setup *setup, const struct cpumask *cpus)
+{
+	u64 bytes;
+
+	if (setup->mode != HFTMON_MODE_STREAM && setup->mode != HFTMON_MODE_FLIGHT)
+		return -EINVAL;
+	if (!setup->sources || (setup->sources & ~HFTMON_SOURCE_ALL))
+		return -EINVAL;
+	if (setup->ring_records < HFTMON_RING_MIN_RECORDS ||
+	    setup->ring_records > HFTMON_RING_MAX_RECORDS ||
+	    (setup->ring_records & (setup->ring_records - 1)))
+		return -EINVAL;
+	if (!setup->wakeup_records || setup->wakeup_records > setup->ring_records / 2)
+		return -EINVAL;
+	bytes = (u64)setup->ring_records * HFTMON_RECORD_SIZE * cpumask_weight(cpus);
+	if (bytes > (u64)max_session_mb << 20)
+		return -ENOSPC;
+	return 0;
+}
+
+/**
+ * hftmon_session_setup() - configure, and allocate the rings of @cpus
+ *
+ * Context: process, may sleep.
+ * Return: 0, -EBUSY after an earlier setup, -EINVAL, -ENOSPC above
+ * max_session_mb, -ENOMEM.
+ */
+int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_setup *setup,
+			 const struct cpumask *cpus)
+{
+	int cpu, err;
+
+	mutex_lock(&session->lock);
+	err = -EBUSY;
+	if (session->state != HFTMON_SESSION_NEW)
+		goto out;
+	err = check_setup(setup, cpus);
+	if (err)
+		goto out;
+
+	session->mode = setup->mode;
+	session->ring_records = setup->ring_records;
+	session->wakeup_records = setup->wakeup_records;
+	session->sources = setup->sources;
+	cpumask_copy(session->cpus, cpus);
+
+	err = -ENOMEM;
+	session->rings = alloc_percpu_gfp(struct hftmon_ring, GFP_KERNEL_ACCOUNT);
+	session->meter_start = alloc_percpu_gfp(struct hftmon_meter, GFP_KERNEL_ACCOUNT);
+	session->meter_end = alloc_percpu_gfp(struct hftmon_meter, GFP_KERNEL_ACCOUNT);
+	if (!session->rings || !session->meter_start || !session->meter_end)
+		goto err_free;
+	for_each_cpu(cpu, cpus) {
+		err = hftmon_ring_alloc(per_cpu_ptr(session->rings, cpu), session, cpu);
+		if (err)
+			goto err_free;
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			goto err_free;
+		}
+		cond_resched();
+	}
+	/* Pairs with hftmon_session_state(): rings before state. */
+	smp_store_release(&session->state, HFTMON_SESSION_READY);
+	goto out;
+
+err_free:
+	free_rings(session);
+out:
+	mutex_unlock(&session->lock);
+	return err;
+}
+
+/*
+ * First record of a ring, then open it. Runs on the ring's CPU with interrupts
+ * off and the session already visible to probes: no event is missed between
+ * the record and the opening.
+ */
+static void enable_ring(void *arg)
+{
+	struct hftmon_session *session = arg;
+	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
+	struct hftmon_record record = {
+		.cpu_state = {
+			.current_tid = current->pid,
+			.prio = current->prio,
+			.policy = current->policy,
+		},
+	};
+
+	*this_cpu_ptr(session->meter_start) = *this_cpu_ptr(&hftmon_meter);
+	hftmon_ring_write(ring, HFTMON_REC_CPU_STATE, 0, record.payload[0], record.payload[1],
+			  NULL);
+	WRITE_ONCE(ring->enabled, true);
+}
+
+/**
+ * hftmon_session_start() - hook what the session asks for, and record
+ *
+ * A source that cannot be hooked is left out; INFO and SOURCES tell.
+ *
+ * Context: process, may sleep.
+ * Return: 0, -ENODEV before SETUP, -EBUSY after an earlier start or when
+ * HFTMON_MAX_SESSIONS record already.
+ */
+int hftmon_session_start(struct hftmon_session *session)
+{
+	int err;
+
+	mutex_lock(&session->lock);
+	if (session->state != HFTMON_SESSION_READY) {
+		err = session->state == HFTMON_SESSION_NEW ? -ENODEV : -EBUSY;
+		goto out;
+	}
+
+	mutex_lock(&active_lock);
+	err = -EBUSY;
+	if (active_get()->count >= HFTMON_MAX_SESSIONS)
+		goto out_active;
+
+	session->active_sources = hftmon_hook_sources(session->sources);
+	active_publish(session, NULL);
+	cpus_read_lock();
+	on_each_cpu_mask(session->cpus, enable_ring, session, true);
+	cpus_read_unlock();
+	session->state = HFTMON_SESSION_RUNNING;
+	hftmon_hook_synchronize();
+	err = 0;
+
+out_active:
+	mutex_unlock(&active_lock);
+out:
+	mutex_unlock(&session->lock);
+	return err;
+}
+
+/**
+ * hftmon_session_stop() - no record is written after this returns
+ *
+ * Context: process, may sleep.
+ * Return: 0, -ENODEV when the session was not running.
+ */
+int hftmon_session_stop(struct hftmon_session *session)
+{
+	int cpu, err = 0;
+
+	mutex_lock(&session->lock);
+	if (session->state != HFTMON_SESSION_RUNNING) {
+		err = -ENODEV;
+		goto out;
+	}
+
+	mutex_lock(&active_lock);
+	active_publish(NULL, session);
+	hftmon_unhook_sources(session->active_sources);
+	mutex_unlock(&active_lock);
+
+	for_each_cpu(cpu, session->cpus)
+		*per_cpu_ptr(session->meter_end, cpu) = *per_cpu_ptr(&hftmon_meter, cpu);
+	/* Pairs with hftmon_session_state(): last records before state. */
+	smp_store_release(&session->state, HFTMON_SESSION_STOPPED);
+	hftmon_session_wake(session);
+out:
+	mutex_unlock(&session->lock);
+	return err;
+}
+
+/** hftmon_session_info() - fill the session's part of @info */
+void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *info)
+{
+	mutex_lock(&session->lock);
+	info->state = session->state;
+	info->mode = session->mode;
+	info->ring_records = session->ring_records;
+	info->sources_active = session->active_sources;
+	mutex_unlock(&session->lock);
+}
+
+/**
+ * hftmon_session_ring() - the ring of @cpu
+ * Return: the ring, or NULL when the session has none for that CPU (yet).
+ */
+struct hftmon_ring *hftmon_session_ring(struct hftmon_session *session, unsigned int cpu)
+{
+	if (hftmon_session_state(session) == HFTMON_SESSION_NEW)
+		return NULL;
+	if (cpu >= nr_cpu_ids || !cpumask_test_cpu(cpu, session->cpus))
+		return NULL;
+	return per_cpu_ptr(session->rings, cpu);
+}
+
+/** hftmon_session_cpu_stats() - counts of stats->cpu; 0 or -ENXIO */
+int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_stats *stats)
+{
+	const struct hftmon_meter *start, *end;
+	struct hftmon_ring *ring = hftmon_session_ring(session, stats->cpu);
+
+	if (!ring)
+		return -ENXIO;
+	start = per_cpu_ptr(session->meter_start, stats->cpu);
+	end = hftmon_session_state(session) == HFTMON_SESSION_STOPPED ?
+		per_cpu_ptr(session->meter_end, stats->cpu) :
+		per_cpu_ptr(&hftmon_meter, stats->cpu);
+	stats->head = hftmon_local_read(&ring->core.head);
+	stats->lost = hftmon_local_read(&ring->core.lost);
+	if (READ_ONCE(ring->enabled)) {
+		stats->probes = READ_ONCE(end->runs) - start->runs;
+		stats->self_samples = READ_ONCE(end->samples) - start->samples;
+		stats->self_ticks = READ_ONCE(end->ticks) - start->ticks;
+	}
+	return 0;
+}
+
+/** hftmon_session_readable() - would a stream reader find a full batch? */
+bool hftmon_session_readable(struct hftmon_session *session)
+{
+	int cpu;
+
+	if (hftmon_session_state(session) == HFTMON_SESSION_NEW ||
+	    session->mode != HFTMON_MODE_STREAM)
+		return false;
+	for_each_cpu(cpu, session->cpus) {
+		if (hftmon_ring_unread(per_cpu_ptr(session->rings, cpu)) >=
+		    session->wakeup_records)
+			return true;
+	}
+	return false;
+}
+
+/** hftmon_session_wake() - wake pollers; context: irq_work or process */
+void hftmon_session_wake(struct hftmon_session *session)
+{
+	wake_up_interruptible_all(&session->pollers);
+}

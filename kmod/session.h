@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A session: one open file, its configuration, its rings. */
+#ifndef HFTMON_SESSION_H
+#define HFTMON_SESSION_H
+
+#include <linux/cpumask.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <hftmon/abi/ioctl.h>
+
+#include "ring.h"
+
+/* Sessions that can run at once; each costs every hooked event a little. */
+#define HFTMON_MAX_SESSIONS 8
+
+/* Time that probes took on a CPU; written there, by this_cpu operations. */
+struct hftmon_meter {
+	u64 runs;
+	u64 samples;
+	u64 ticks;
+};
+
+DECLARE_PER_CPU(struct hftmon_meter, hftmon_meter);
+
+/* One probe run in so many is timed; a power of two. */
+#define HFTMON_METER_INTERVAL 64
+
+/**
+ * struct hftmon_session - one open file of /dev/hftmon
+ * @lock:           serialises commands; never taken in mmap or in a probe
+ * @state:          enum hftmon_session_state; advances under @lock. What
+ *                  SETUP fills in below is constant once it is past NEW, and
+ *                  is read without the lock after an acquire load of @state
+ * @mode:           enum hftmon_ring_mode
+ * @ring_records:   capacity of each ring
+ * @wakeup_records: unread records that wake a poller
+ * @sources:        asked for
+ * @active_sources: hooked; constant while the session is in hftmon_active
+ * @cpus:           CPUs with a ring
+ * @rings:          per CPU; a ring outside @cpus is never enabled
+ * @meter_start:    the CPU's meter when its ring was enabled
+ * @meter_end:      and when the session was stopped
+ * @pollers:        readers that wait
+ */
+struct hftmon_session {
+	struct mutex lock;
+	u32 state;
+	u32 mode;
+	u32 ring_records;
+	u32 wakeup_records;
+	u64 sources;
+	u64 active_sources;
+	cpumask_var_t cpus;
+	struct hftmon_ring __percpu *rings;
+	struct hftmon_meter __percpu *meter_start;
+	struct hftmon_meter __percpu *meter_end;
+	wait_queue_head_t pollers;
+};
+
+/* The sessions that record now, as probes see them; constant while published. */
+struct hftmon_active {
+	unsigned int count;
+	struct hftmon_session *sessions[HFTMON_MAX_SESSIONS];
+};
+
+extern struct hftmon_active __rcu *hftmon_active;
+
+struct hftmon_session *hftmon_session_create(void);
+void hftmon_session_destroy(struct hftmon_session *session);
+int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_setup *setup,
+			 const struct cpumask *cpus);
+int hftmon_session_start(struct hftmon_session *session);
+int hftmon_session_stop(struct hftmon_session *session);
+void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *info);
+int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_stats *stats);
+struct hftmon_ring *hftmon_session_ring(struct hftmon_session *session, unsigned int cpu);
+bool hftmon_session_readable(struct hftmon_session *session);
+void hftmon_session_wake(struct hftmon_session *session);
+
+static inline u32 hftmon_session_state(const struct hftmon_session *session)
+{
+	/* Pairs with the release stores of hftmon_session_setup(), _stop(). */
+	return smp_load_acquire(&session->state);
+}
+
+#endif /* HFTMON_SESSION_H */
