@@ -213,7 +213,7 @@ public:
     [[nodiscard]] bool truncated() const noexcept;
     /// Bytes that could be read, up to the cut or the end.
     [[nodiscard]] std::uint64_t readable_bytes() const noexcept;
-    /// Chunks left out because what they hold cannot be true.
+    /// Chunks left out, whole or in part, because what they hold cannot be true.
     [[nodiscard]] std::uint64_t damaged_chunks() const noexcept;
     /// Chunks left out because this library does not know their type.
     [[nodiscard]] std::uint64_t unknown_chunks() const noexcept;

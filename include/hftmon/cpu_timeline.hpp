@@ -79,6 +79,19 @@ public:
     /// Indices of what is kept: [oldest(), end()).
     [[nodiscard]] std::uint64_t oldest() const noexcept { return count_ > items_.size() ? count_ - items_.size() : 0; }
     [[nodiscard]] std::uint64_t end() const noexcept { return count_; }
+    /// First index kept whose element does not satisfy `before`, which those
+    /// before it all do. O(log kept).
+    template <class Before>
+    [[nodiscard]] std::uint64_t partition(Before&& before) const noexcept {
+        std::uint64_t low = oldest();
+        std::uint64_t high = end();
+        while (low < high) {
+            const std::uint64_t middle = low + (high - low) / 2;
+            if (before((*this)[middle])) low = middle + 1;
+            else high = middle;
+        }
+        return low;
+    }
     [[nodiscard]] T& operator[](std::uint64_t index) noexcept { return items_[index & mask_]; }
     [[nodiscard]] const T& operator[](std::uint64_t index) const noexcept { return items_[index & mask_]; }
 
@@ -116,9 +129,10 @@ public:
 
     // ---- what happens; `anomalies` counts what cannot be ----
 
-    /// Every record of this CPU, before its own call below.
+    /// Every record of this CPU, before its own call below (gap() goes first).
     void touch(TscTime time) noexcept;
-    /// Records are missing between the last one and this one.
+    /// Records are missing between the last one and the one at `time`, which
+    /// finds `bottom` running. begun() must be true; touch() follows.
     void gap(TscTime time, const Cause& bottom, Anomalies& anomalies);
     /// The thread that a CPU_STATE record names.
     void set_bottom(TscTime time, const Cause& bottom, Anomalies& anomalies);
@@ -148,6 +162,8 @@ public:
     /// End of the last gap; 0 when there was none.
     [[nodiscard]] TscTime last_gap() const noexcept { return last_gap_; }
     [[nodiscard]] const Cause& bottom() const noexcept { return levels_[0].cause; }
+    /// Top of the stack.
+    [[nodiscard]] const Cause& owner() const noexcept { return levels_[depth_ - 1].cause; }
     /// The timer callback that runs here now.
     [[nodiscard]] const TimerCallback& timer() const noexcept { return levels_[depth_ - 1].timer; }
     /// Time of all segments so far, the open one up to last().

@@ -6,7 +6,8 @@
 #   apt/GROUP/          private package lists, one per group of suites
 #   kernels/RELEASE/    one extracted kernel: boot/ lib/modules/ usr/src/ ...
 #   names/NAME          the release that NAME stood for when last looked up
-#   initramfs/          one small archive per kernel, for scripts/vm
+#   boot/               what scripts/vm boots: unpacked kernel, initramfs
+#   accel-BOOT_ID       whether KVM works, until this machine boots again
 #   tools/              pahole, where the system has none
 #   locks/              one file per thing that only one process may make
 #
@@ -16,19 +17,19 @@
 CACHE=${HFTMON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hftmon}
 
 # with_lock NAME FUNCTION [ARG...]: run FUNCTION while holding the lock NAME.
-# The lock is released when FUNCTION returns, or with the process.
+# The lock is released when FUNCTION returns, or with the process. (FUNCTION is
+# called plainly, so that `set -e` still holds inside it.)
 with_lock() {
-	local name=$1 fd status=0
+	local name=$1 fd
 	shift
 	mkdir -p "$CACHE/locks"
 	exec {fd}>"$CACHE/locks/$name"
 	if ! flock -n "$fd"; then
-		step "waiting for another process that makes $name"
+		step "waiting for another process: $name"
 		flock "$fd"
 	fi
-	"$@" || status=$?
+	"$@"
 	exec {fd}>&-
-	return "$status"
 }
 
 # The folder of a complete kernel, or nothing: the stamp is written last.

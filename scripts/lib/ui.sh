@@ -62,5 +62,5 @@ need() {
 # help_from_header: print the comment block at the top of the running script,
 # which is where every script of ours documents itself.
 help_from_header() {
-	sed -n '3,/^[^#]/{/^#/!d; s/^# \{0,1\}//; p}' "$0"
+	sed -n '3,${/^#/!q; /^# shellcheck/d; s/^# \{0,1\}//; p}' "$0"
 }

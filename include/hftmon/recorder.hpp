@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/// From a session's rings to a capture file.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hftmon/capture.hpp"
+#include "hftmon/result.hpp"
+#include "hftmon/session.hpp"
+
+namespace hftmon {
+
+/// Names of the interrupt lines and their actions, as the kernel lists them in
+/// /sys/kernel/irq. Lines without an action are left out.
+[[nodiscard]] std::vector<IrqName> read_irq_names();
+
+/// Records one session into one file. Stream mode writes while it runs; flight
+/// mode writes what the rings hold when it is finished. Move-only, one thread.
+///
+/// Without finish() the file keeps everything up to the last pump(), but no
+/// final counts.
+class Recorder {
+public:
+    struct Options {
+        SessionOptions session;
+        std::string path;
+        std::vector<Tid> subjects;              ///< threads that the user asks about; all events are recorded anyway
+        std::vector<std::string> command_line;  ///< for the file's description
+    };
+
+    /// Opens the session, creates the file, starts recording. The thread list
+    /// is taken before the first event.
+    static Result<Recorder> start(const Options& options);
+
+    Recorder(Recorder&&) noexcept;
+    Recorder& operator=(Recorder&&) noexcept;
+    ~Recorder();
+
+    /// Waits up to `timeout` for a batch and writes what there is.
+    Status pump(std::chrono::milliseconds timeout);
+    /// Stops the session, writes the rest, the final thread list and the counts.
+    Result<CaptureStats> finish();
+
+    [[nodiscard]] std::uint64_t bytes() const noexcept;
+    [[nodiscard]] Session& session() noexcept;
+
+private:
+    struct Impl;
+    explicit Recorder(std::unique_ptr<Impl> impl) noexcept;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hftmon

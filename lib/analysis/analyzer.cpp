@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+#include "hftmon/analyzer.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "hftmon/decode.hpp"
+
+namespace hftmon {
+namespace {
+
+// Thread::tag: 0 = not looked at yet.
+constexpr std::uint32_t kUnwanted = 1;
+constexpr std::uint32_t kFirstRow = 2;
+
+constexpr std::size_t kMaxDeadRows = 65536;
+
+void sort_unique(std::vector<Tid>& tids) {
+    std::sort(tids.begin(), tids.end());
+    tids.erase(std::unique(tids.begin(), tids.end()), tids.end());
+}
+
+/// Longer first; of equals the earlier.
+bool goes_before(const Bill& a, const Bill& b) noexcept {
+    if (a.delay.length() != b.delay.length()) return a.delay.length() > b.delay.length();
+    return a.delay.start < b.delay.start;
+}
+
+}  // namespace
+
+void DelayStats::add(TscTicks length, bool is_over) noexcept {
+    ++count;
+    over += is_over ? 1 : 0;
+    sum += length;
+    max = std::max(max, length);
+}
+
+void DelayStats::add(const DelayStats& other) noexcept {
+    count += other.count;
+    over += other.over;
+    sum += other.sum;
+    max = std::max(max, other.max);
+}
+
+Analyzer::Analyzer(const TscClock& clock, AnalyzerOptions options)
+    : clock_(clock),
+      options_(std::move(options)),
+      over_(clock.to_ticks(options_.over)),
+      after_limit_(std::max(clock.to_ticks(options_.after_limit), TscTicks{0})),
+      timeline_(clock, options_.history_segments) {
+    sort_unique(options_.threads);
+    sort_unique(options_.processes);
+    kept_.reserve(std::min<std::size_t>(options_.keep, 1024));
+}
+
+void Analyzer::add_threads(std::span<const ThreadEntry> threads, TscTime from, TscTime until) {
+    names_.learn(threads, from, until);
+}
+
+void Analyzer::add_irq(std::uint32_t irq, std::string_view name) { irqs_[irq] = name; }
+
+Analyzer::CpuSide& Analyzer::side_of(CpuId cpu) {
+    if (cpu.value >= sides_.size()) sides_.resize(cpu.value + 1);
+    return sides_[cpu.value];
+}
+
+void Analyzer::consume(CpuId cpu, std::uint64_t first_position, std::span<const Record> records) {
+    totals_.records += records.size();
+    if (cpu.value >= kCpuLimit) {
+        totals_.bad_records += records.size();
+        return;
+    }
+    CpuSide& side = side_of(cpu);
+    std::uint64_t position = first_position;
+    if (side.begun && position < side.position) {
+        const std::uint64_t known = std::min<std::uint64_t>(side.position - position, records.size());
+        totals_.repeated += known;
+        records = records.subspan(known);
+        position += known;
+    }
+    if (records.empty()) return;
+    if (side.begun && position > side.position) {
+        ++totals_.gaps;
+        totals_.lost += position - side.position;
+        timeline_.missing(cpu, TscTime{records.front().tsc});
+        if (side.is_open) complete(side, timeline_.now());
+    }
+    side.begun = true;
+
+    const auto visitor = [this, &side](const EventHeader& header, const auto& body) { on(side, header, body); };
+    while (!records.empty()) {
+        const Decoded decoded = visit_record(records, cpu, position, visitor);
+        std::size_t count = decoded.records;
+        switch (decoded.status) {
+            case DecodeStatus::kOk: ++totals_.events; break;
+            case DecodeStatus::kUnknownType: totals_.unknown_types += count; break;
+            case DecodeStatus::kBadField: totals_.bad_records += count; break;
+            case DecodeStatus::kTruncated:
+                count = records.size();
+                totals_.bad_records += count;
+                break;
+        }
+        records = records.subspan(count);
+        position += count;
+    }
+    side.position = position;
+}
+
+template <class Body>
+void Analyzer::on(CpuSide& side, const EventHeader& header, const Body& body) {
+    if (header.time >= side.deadline) complete(side, header.time);
+    if constexpr (std::is_same_v<Body, SchedSwitchEvent>) on_switch(side, header, body);
+    else if constexpr (std::is_same_v<Body, GapEvent>) on_gap(side, header, body);
+    else if constexpr (std::is_same_v<Body, ThreadEvent>) on_identity(header, body);
+    else timeline_.apply(header, body);
+}
+
+void Analyzer::on_switch(CpuSide& side, const EventHeader& header, const SchedSwitchEvent& event) {
+    const Switched switched = timeline_.apply(header, event);
+    if (side.is_open) complete(side, timeline_.now());
+    if (switched.died) retire(switched.dead_tag);
+    if (switched.waited) on_delay(side, *switched.waited);
+}
+
+void Analyzer::on_gap(CpuSide& side, const EventHeader& header, const GapEvent& event) {
+    ++totals_.gaps;
+    if (event.lost_total > side.lost) {
+        totals_.lost += event.lost_total - side.lost;
+        side.lost = event.lost_total;
+    }
+    timeline_.apply(header, event);
+    if (side.is_open) complete(side, timeline_.now());
+}
+
+void Analyzer::on_identity(const EventHeader& header, const ThreadEvent& event) {
+    names_.learn(header.time, event);
+    if (names_.size() > names_limit_) {
+        names_.trim(timeline_.now());
+        names_limit_ = std::max<std::size_t>(1u << 17, names_.size() * 2);
+    }
+    if (event.change == IdentityChange::kFork) {
+        if (const Thread* old = timeline_.thread(event.tid)) retire(old->tag);
+    }
+    timeline_.apply(header, event);
+}
+
+// ---- who is asked about ----------------------------------------------------
+
+bool Analyzer::is_wanted(Tid tid, bool& is_sure) const noexcept {
+    is_sure = true;
+    if (options_.threads.empty() && options_.processes.empty()) return true;
+    if (std::binary_search(options_.threads.begin(), options_.threads.end(), tid)) return true;
+    if (options_.processes.empty()) return false;
+    const auto process = names_.process_of(tid, timeline_.now());
+    is_sure = process.has_value();
+    return process && std::binary_search(options_.processes.begin(), options_.processes.end(), *process);
+}
+
+/// Null when nobody asked about this thread.
+ThreadDelays* Analyzer::row_of(const Thread& thread) {
+    if (thread.tag == kUnwanted) return nullptr;
+    if (thread.tag >= kFirstRow) return &rows_[thread.tag - kFirstRow];
+    bool is_sure = false;
+    if (!is_wanted(thread.tid, is_sure)) {
+        if (is_sure) timeline_.set_tag(thread.tid, kUnwanted);
+        return nullptr;
+    }
+    if (free_rows_.empty()) {
+        free_rows_.push_back(static_cast<std::uint32_t>(rows_.size()));
+        rows_.emplace_back();
+    }
+    const std::uint32_t index = free_rows_.back();
+    free_rows_.pop_back();
+    rows_[index] = ThreadDelays{.tid = thread.tid, .first = timeline_.now(), .last = {}, .is_dead = false, .by_kind = {}};
+    timeline_.set_tag(thread.tid, index + kFirstRow);
+    return &rows_[index];
+}
+
+/// A thread has died: its row stays, up to a limit.
+void Analyzer::retire(std::uint32_t tag) {
+    if (tag < kFirstRow) return;
+    const std::uint32_t index = tag - kFirstRow;
+    if (std::exchange(rows_[index].is_dead, true)) return;
+    dead_rows_.push_back(index);
+    if (dead_rows_.size() <= kMaxDeadRows) return;
+    ThreadDelays& oldest = rows_[dead_rows_.front()];
+    for (std::size_t kind = 0; kind < kDelayKinds; ++kind) exited_.by_kind[kind].add(oldest.by_kind[kind]);
+    oldest.tid = {};
+    free_rows_.push_back(dead_rows_.front());
+    dead_rows_.pop_front();
+}
+
+// ---- delays and their bills ------------------------------------------------
+
+void Analyzer::on_delay(CpuSide& side, const Thread& thread) {
+    ThreadDelays* row = row_of(thread);
+    if (!row) return;
+    const TscTicks length = thread.since - thread.wait.start;
+    const bool is_over = length >= over_;
+    row->by_kind[static_cast<std::size_t>(thread.wait.kind)].add(length, is_over);
+    row->last = thread.since;
+    if (!is_over || (!options_.on_bill && !would_keep(length))) return;
+
+    describe_wait(thread, side.open.delay);
+    side.open.delay.cpu = thread.cpu;
+    attribute(timeline_, side.open);
+    ++totals_.bills;
+    if (side.open.incomplete != 0) ++totals_.incomplete;
+    if (side.open.total() != length) ++wrong_sums_;
+    side.is_open = true;
+    side.deadline = thread.since + after_limit_;
+}
+
+/// The first run after the delay has ended, or is observed no longer.
+void Analyzer::complete(CpuSide& side, TscTime at) {
+    const TscTime until = std::min(at, side.deadline);
+    side.is_open = false;
+    side.deadline = kNever;
+    Bill& bill = side.open;
+    attribute_after(timeline_, until, bill);
+    bill.thread = bill.other = {};
+    label(names_, bill);
+    if (options_.on_bill) options_.on_bill(bill);
+    keep(bill);
+}
+
+bool Analyzer::would_keep(TscTicks length) const noexcept {
+    if (options_.keep == 0) return false;
+    return kept_.size() < options_.keep || length > kept_.front().delay.length();
+}
+
+/// Swaps rather than copies: the vectors of the one that goes are used again.
+void Analyzer::keep(Bill& bill) {
+    if (!would_keep(bill.delay.length())) return;
+    if (kept_.size() < options_.keep) {
+        kept_.emplace_back();
+    } else {
+        std::pop_heap(kept_.begin(), kept_.end(), goes_before);
+    }
+    std::swap(kept_.back(), bill);
+    std::push_heap(kept_.begin(), kept_.end(), goes_before);
+}
+
+void Analyzer::settle(TscTime now) {
+    for (CpuSide& side : sides_) {
+        if (now >= side.deadline) complete(side, side.deadline);
+    }
+}
+
+void Analyzer::finish() {
+    for (CpuSide& side : sides_) {
+        if (side.is_open) complete(side, std::max(timeline_.now(), side.open.delay.end));
+    }
+    for (Bill& bill : kept_) label(names_, bill);
+}
+
+std::vector<const Bill*> Analyzer::longest() const {
+    std::vector<const Bill*> bills;
+    bills.reserve(kept_.size());
+    for (const Bill& bill : kept_) bills.push_back(&bill);
+    std::sort(bills.begin(), bills.end(), [](const Bill* a, const Bill* b) { return goes_before(*a, *b); });
+    return bills;
+}
+
+std::vector<const ThreadDelays*> Analyzer::threads() const {
+    std::vector<const ThreadDelays*> rows;
+    for (const ThreadDelays& row : rows_) {
+        if (row.tid != kIdleTid) rows.push_back(&row);
+    }
+    std::sort(rows.begin(), rows.end(), [](const ThreadDelays* a, const ThreadDelays* b) {
+        return a->tid != b->tid ? a->tid < b->tid : a->first < b->first;
+    });
+    return rows;
+}
+
+}  // namespace hftmon

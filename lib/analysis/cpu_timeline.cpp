@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Segments of one CPU: closing, cutting, renaming, looking back.
+#include "hftmon/cpu_timeline.hpp"
+
+namespace hftmon {
+
+CpuTimeline::CpuTimeline(CpuId cpu, std::size_t max_segments) : cpu_(cpu), history_(max_segments) {}
+
+void CpuTimeline::touch(TscTime time) noexcept {
+    if (!begun_) {
+        begun_ = true;
+        first_ = open_start_ = resync_ = time;
+        hidden_rank_ = 2;
+    }
+    last_ = time;
+}
+
+void CpuTimeline::push_segment(TscTime end, const Cause& cause) {
+    if (end <= open_start_) return;
+    closed_[static_cast<std::size_t>(cause.kind)] += (end - open_start_).value;
+    history_.push({open_start_, cause});
+    open_start_ = end;
+}
+
+void CpuTimeline::close(TscTime time) { push_segment(time, top().cause); }
+
+void CpuTimeline::nmi(TscTime time, TscTicks length) {
+    // Nothing is recorded while an NMI runs, so it lies inside the open segment.
+    const TscTicks open = time - open_start_;
+    close(time - std::clamp(length, TscTicks{0}, open));
+    push_segment(time, {.kind = CauseKind::kNmi, .policy = {}, .prio = 0, .subject = 0, .thread = bottom().thread});
+}
+
+void CpuTimeline::idle(TscTime time, bool enter, std::uint32_t state) {
+    if (bottom().kind == CauseKind::kUnknown) {
+        name_bottom({.kind = CauseKind::kIdle, .policy = {}, .prio = 0, .subject = kIdleStateUnknown, .thread = {}});
+    }
+    if (!enter || bottom().kind != CauseKind::kIdle) return;
+    close(time);
+    levels_[0].cause.subject = state;
+}
+
+void CpuTimeline::page_fault(TscTime time) { faults_.push(time); }
+
+void CpuTimeline::timer_enter(TscTime time, TscTicks late) noexcept {
+    TscTime arrival = time;
+    for (std::size_t i = depth_; i-- > 1;) {
+        const CauseKind kind = levels_[i].cause.kind;
+        if (kind != CauseKind::kIrq && kind != CauseKind::kVector) break;
+        arrival = levels_[i].entered;
+    }
+    // Fields are untrusted: a lateness beyond the clock's own zero is cut.
+    const std::uint64_t before = std::min(time.value, static_cast<std::uint64_t>(std::max(late, TscTicks{0}).value));
+    top().timer = {.active = true, .expiry = {time.value - before}, .arrival = arrival};
+}
+
+void CpuTimeline::rename_bottom(Tid tid) noexcept {
+    Cause& cause = levels_[0].cause;
+    cause.thread = tid;
+    if (cause.kind == CauseKind::kThread) cause.subject = tid.value;
+}
+
+/// The segments since the last resync that were put down to `was` were `is`.
+void CpuTimeline::adopt(const Cause& was, const Cause& is) noexcept {
+    for (std::uint64_t i = history_.end(); i-- > history_.oldest();) {
+        Segment& segment = history_[i];
+        if (segment.start < resync_) break;
+        if (!segment.cause.same_as(was)) continue;
+        const TscTime end = i + 1 < history_.end() ? history_[i + 1].start : open_start_;
+        const std::int64_t length = (end - segment.start).value;
+        closed_[static_cast<std::size_t>(was.kind)] -= length;
+        closed_[static_cast<std::size_t>(is.kind)] += length;
+        segment.cause = is;
+    }
+}
+
+/// A record has told who had been at the bottom since the last resync.
+void CpuTimeline::name_bottom(const Cause& bottom) noexcept {
+    adopt(levels_[0].cause, bottom);
+    levels_[0].cause = bottom;
+}
+
+TscTicks CpuTimeline::time_of(CauseKind kind) const noexcept {
+    TscTicks ticks{closed_[static_cast<std::size_t>(kind)]};
+    if (begun_ && levels_[depth_ - 1].cause.kind == kind) ticks += last_ - open_start_;
+    return ticks;
+}
+
+/// The last kept segment that starts at or before `time`; oldest if none does.
+std::uint64_t CpuTimeline::find(TscTime time) const noexcept {
+    const std::uint64_t after = history_.partition([time](const Segment& segment) { return segment.start <= time; });
+    return after > history_.oldest() ? after - 1 : after;
+}
+
+std::uint32_t CpuTimeline::page_faults(TscTime from, TscTime to) const noexcept {
+    const std::uint64_t first = faults_.partition([from](TscTime fault) { return fault < from; });
+    const std::uint64_t last = faults_.partition([to](TscTime fault) { return fault < to; });
+    return static_cast<std::uint32_t>(last - first);
+}
+
+}  // namespace hftmon

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// Events into the levels of CPUs; who runs after records were lost.
+#include "hftmon/timeline.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "hftmon/names.hpp"
+
+namespace hftmon {
+namespace {
+
+bool valid(Tid tid) noexcept { return tid.value < kTidLimit; }
+
+}  // namespace
+
+Timeline::Timeline(const TscClock& clock, std::size_t history_segments)
+    : clock_(clock), history_segments_(std::bit_ceil(std::clamp<std::size_t>(history_segments, 256, 1u << 30))) {}
+
+Cause Timeline::cause_of(Tid tid, std::int16_t prio, Policy policy) noexcept {
+    if (tid == kIdleTid) {
+        return {.kind = CauseKind::kIdle, .policy = {}, .prio = 0, .subject = kIdleStateUnknown, .thread = {}};
+    }
+    return {.kind = CauseKind::kThread, .policy = policy, .prio = prio, .subject = tid.value, .thread = tid};
+}
+
+/// Times never go back, whatever the records say.
+TscTime Timeline::clamp(TscTime time) noexcept {
+    if (!begun_) {
+        begun_ = true;
+        first_ = now_ = time;
+    }
+    if (time < now_) {
+        ++anomalies_.backwards;
+    } else {
+        now_ = time;
+    }
+    return now_;
+}
+
+CpuTimeline* Timeline::place(CpuId id) {
+    if (id.value >= kCpuLimit) {
+        ++anomalies_.bad_ids;
+        return nullptr;
+    }
+    if (id.value >= cpus_.size()) cpus_.resize(id.value + 1);
+    auto& cpu = cpus_[id.value];
+    if (!cpu) cpu = std::make_unique<CpuTimeline>(id, history_segments_);
+    return cpu.get();
+}
+
+CpuTimeline* Timeline::admit(const EventHeader& header) {
+    CpuTimeline* cpu = place(header.cpu);
+    if (cpu) cpu->touch(clamp(header.time));
+    return cpu;
+}
+
+// ---- interrupts and the like ----------------------------------------------
+
+void Timeline::apply(const EventHeader& header, const IrqEvent& event) {
+    CpuTimeline* cpu = admit(header);
+    if (!cpu) return;
+    if (event.entry) cpu->enter(now_, CauseKind::kIrq, event.irq, anomalies_);
+    else cpu->leave(now_, CauseKind::kIrq, event.irq, anomalies_);
+}
+
+void Timeline::apply(const EventHeader& header, const SoftirqEvent& event) {
+    CpuTimeline* cpu = admit(header);
+    if (!cpu) return;
+    if (event.stage == SoftirqStage::kEntry) cpu->enter(now_, CauseKind::kSoftirq, event.vec, anomalies_);
+    if (event.stage == SoftirqStage::kExit) cpu->leave(now_, CauseKind::kSoftirq, event.vec, anomalies_);
+}
+
+void Timeline::apply(const EventHeader& header, const VectorEvent& event) {
+    CpuTimeline* cpu = admit(header);
+    if (!cpu) return;
+    if (event.entry) cpu->enter(now_, CauseKind::kVector, event.kind, anomalies_);
+    else cpu->leave(now_, CauseKind::kVector, event.kind, anomalies_);
+}
+
+void Timeline::apply(const EventHeader& header, const NmiEvent& event) {
+    if (CpuTimeline* cpu = admit(header)) cpu->nmi(now_, clock_.to_ticks(event.duration));
+}
+
+void Timeline::apply(const EventHeader& header, const CpuIdleEvent& event) {
+    if (CpuTimeline* cpu = admit(header)) cpu->idle(now_, event.enter, event.state);
+}
+
+void Timeline::apply(const EventHeader& header, const PageFaultEvent&) {
+    CpuTimeline* cpu = admit(header);
+    if (!cpu) return;
+    cpu->page_fault(now_);
+    if (cpu->bottom().kind != CauseKind::kThread) return;
+    if (Thread* thread = threads_.find(cpu->bottom().thread)) {
+        ++thread->page_faults;
+        ++thread->page_faults_this_run;
+    }
+}
+
+void Timeline::apply(const EventHeader& header, const HrtimerEvent& event) {
+    CpuTimeline* cpu = admit(header);
+    if (!cpu) return;
+    if (event.entry) cpu->timer_enter(now_, clock_.to_ticks(event.late));
+    else cpu->timer_leave();
+}
+
+// ---- who runs, after records were lost ------------------------------------
+
+/// A record names the thread that runs here, without a switch.
+void Timeline::observe_running(Tid tid, CpuId cpu, TscTime time) {
+    if (tid == kIdleTid) return;
+    Thread& thread = threads_.at(tid, time);
+    if (thread.state == ThreadState::kRunning && thread.cpu == cpu) return;
+    thread.enter(ThreadState::kRunning, time);
+    thread.cpu = cpu;
+    thread.waking_pending = false;
+    thread.assumed = true;
+}
+
+void Timeline::begin_gap(CpuTimeline& cpu, TscTime time, const Cause& bottom) {
+    // What the thread that ran here did since the last record is not known.
+    if (Thread* thread = threads_.find(cpu.bottom().thread);
+        thread && thread->state == ThreadState::kRunning && thread->cpu == cpu.cpu()) {
+        thread->enter(ThreadState::kUnknown, std::max(thread->since, cpu.last()));
+        thread->softirq.active = false;
+    }
+    cpu.gap(time, bottom, anomalies_);
+}
+
+void Timeline::apply(const EventHeader& header, const GapEvent& event) {
+    CpuTimeline* cpu = place(header.cpu);
+    if (!cpu) return;
+    const TscTime time = clamp(header.time);
+    if (!valid(event.current)) {
+        ++anomalies_.bad_ids;
+        return missing(header.cpu, header.time);
+    }
+    const Thread* current = threads_.find(event.current);
+    const Cause bottom = cause_of(event.current, current ? current->prio : kPrioUnknown,
+                                  current ? current->policy : Policy::kNormal);
+    if (cpu->begun()) {
+        begin_gap(*cpu, time, bottom);
+        cpu->touch(time);
+    } else {
+        cpu->touch(time);
+        cpu->set_bottom(time, bottom, anomalies_);
+    }
+    observe_running(event.current, header.cpu, time);
+}
+
+void Timeline::missing(CpuId id, TscTime at) {
+    CpuTimeline* cpu = place(id);
+    if (!cpu) return;
+    const TscTime time = clamp(at);
+    if (cpu->begun()) begin_gap(*cpu, time, Cause{});
+    cpu->touch(time);
+}
+
+void Timeline::apply(const EventHeader& header, const CpuStateEvent& event) {
+    CpuTimeline* cpu = admit(header);
+    if (!cpu) return;
+    if (!valid(event.current)) {
+        ++anomalies_.bad_ids;
+        return;
+    }
+    cpu->set_bottom(now_, cause_of(event.current, event.prio, event.policy), anomalies_);
+    observe_running(event.current, header.cpu, now_);
+    if (Thread* thread = event.current == kIdleTid ? nullptr : threads_.find(event.current)) {
+        thread->prio = event.prio;
+        thread->policy = event.policy;
+        thread->assumed = false;
+    }
+}
+
+}  // namespace hftmon

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "hftmon/recorder.hpp"
+
+#include <sys/resource.h>
+
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+
+namespace hftmon {
+
+struct Recorder::Impl {
+    Session session;
+    CaptureWriter writer;
+};
+
+namespace {
+
+Nanoseconds own_cpu_time() {
+    ::rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto ns = [](const ::timeval& time) {
+        return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+    };
+    return ns(usage.ru_utime) + ns(usage.ru_stime);
+}
+
+/// One reading of every clock and the threads of that moment.
+Status write_anchor(Session& session, CaptureWriter& writer) {
+    const auto sync = session.clock_sync();
+    if (!sync) return sync.error();
+    const auto threads = session.threads();
+    if (!threads) return threads.error();
+    if (auto status = writer.clock(*sync); !status) return status;
+    if (auto status = writer.threads(*threads); !status) return status;
+    return writer.irqs(read_irq_names());
+}
+
+Status drain(Session& session, CaptureWriter& writer) {
+    for (RingReader& ring : session.rings()) {
+        // One look per ring: a busy CPU must not keep us from the others.
+        const auto records = ring.peek();
+        if (records.empty()) continue;
+        if (auto status = writer.records(ring.cpu(), ring.position(), records); !status) return status;
+        ring.release(records.size());
+    }
+    return ok();
+}
+
+}  // namespace
+
+std::vector<IrqName> read_irq_names() {
+    std::vector<IrqName> names;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator("/sys/kernel/irq", error)) {
+        const std::string number = entry.path().filename();
+        IrqName name;
+        if (std::from_chars(number.data(), number.data() + number.size(), name.irq).ec != std::errc{}) continue;
+        std::ifstream actions(entry.path() / "actions");
+        std::getline(actions, name.name);
+        if (!name.name.empty()) names.push_back(std::move(name));
+    }
+    return names;
+}
+
+Recorder::Recorder(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Recorder::Recorder(Recorder&&) noexcept = default;
+Recorder& Recorder::operator=(Recorder&&) noexcept = default;
+Recorder::~Recorder() = default;
+
+Result<Recorder> Recorder::start(const Options& options) {
+    auto session = Session::open();
+    if (!session) return session.error();
+    if (auto status = session->setup(options.session); !status) return status.error();
+
+    auto meta = session->describe();
+    if (!meta) return meta.error();
+    meta->subjects = options.subjects;
+    meta->command_line = options.command_line;
+    auto writer = CaptureWriter::create(options.path, *meta);
+    if (!writer) return writer.error();
+    if (auto status = write_anchor(*session, *writer); !status) return status.error();
+    if (auto status = session->start(); !status) return status.error();
+
+    // Which sources are hooked is known only now.
+    auto started = session->describe();
+    if (!started) return started.error();
+    meta->sources = started->sources;
+    if (auto status = writer->meta(*meta); !status) return status.error();
+    return Recorder(std::make_unique<Impl>(
+        Impl{*std::move(session), *std::move(writer)}));
+}
+
+Status Recorder::pump(std::chrono::milliseconds timeout) {
+    const auto ready = impl_->session.wait(timeout);
+    if (!ready) return ready.error();
+    return drain(impl_->session, impl_->writer);
+}
+
+Result<CaptureStats> Recorder::finish() {
+    Session& session = impl_->session;
+    CaptureWriter& writer = impl_->writer;
+    if (auto status = session.stop(); !status) return status.error();
+    // One peek of a stopped ring is all that it holds.
+    if (auto status = drain(session, writer); !status) return status.error();
+    if (auto status = write_anchor(session, writer); !status) return status.error();
+
+    CaptureStats stats;
+    stats.collector_cpu = own_cpu_time();
+    for (const RingReader& ring : session.rings()) {
+        const auto kernel = session.cpu_stats(ring.cpu());
+        if (!kernel) return kernel.error();
+        const RingCounts counts = ring.counts();
+        stats.cpus.push_back({.cpu = ring.cpu(),
+                              .head = kernel->head,
+                              .lost = kernel->lost,
+                              .overwritten = counts.overwritten,
+                              .read = counts.read,
+                              .probes = kernel->probes,
+                              .self_samples = kernel->self_samples,
+                              .self_ticks = kernel->self_ticks});
+    }
+    if (auto status = writer.stats(stats); !status) return status.error();
+    const auto sync = session.clock_sync();
+    if (!sync) return sync.error();
+    const Nanoseconds now(static_cast<std::int64_t>(sync->realtime_ns));
+    if (auto status = writer.finish(now); !status) return status.error();
+    return stats;
+}
+
+std::uint64_t Recorder::bytes() const noexcept { return impl_->writer.bytes(); }
+Session& Recorder::session() noexcept { return impl_->session; }
+
+}  // namespace hftmon

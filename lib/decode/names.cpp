@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include <array>
+
+#include "hftmon/event.hpp"
+
+namespace hftmon {
+
+namespace {
+
+constexpr std::string_view kUnknown = "unknown";
+
+// The order of the kernel's softirq_to_name[].
+constexpr std::array<std::string_view, 10> kSoftirqs = {"HI",       "TIMER",   "NET_TX", "NET_RX",  "BLOCK",
+                                                        "IRQ_POLL", "TASKLET", "SCHED",  "HRTIMER", "RCU"};
+
+// The names of the tracepoints, in the order of hftmon_vector_kind.
+constexpr std::array<std::string_view, HFTMON_VECTOR_KIND_END> kVectors = {
+    "local_timer",      "reschedule",   "call_function",  "call_function_single", "irq_work",          "x86_platform_ipi",
+    "thermal_apic",     "threshold_apic", "error_apic",   "spurious_apic",        "deferred_error_apic"};
+
+}  // namespace
+
+std::string_view softirq_name(std::uint32_t vec) noexcept { return vec < kSoftirqs.size() ? kSoftirqs[vec] : kUnknown; }
+
+std::string_view vector_name(VectorKind kind) noexcept {
+    const auto index = static_cast<std::size_t>(kind);
+    return index < kVectors.size() ? kVectors[index] : kUnknown;
+}
+
+std::string_view policy_name(Policy policy) noexcept {
+    switch (policy) {
+        case Policy::kNormal: return "normal";
+        case Policy::kFifo: return "fifo";
+        case Policy::kRoundRobin: return "rr";
+        case Policy::kBatch: return "batch";
+        case Policy::kIdle: return "idle";
+        case Policy::kDeadline: return "deadline";
+        case Policy::kExt: return "ext";
+    }
+    return kUnknown;
+}
+
+}  // namespace hftmon

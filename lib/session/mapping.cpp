@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "lib/session/mapping.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace hftmon::detail {
+
+FileDescriptor::~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+MappedRegion::~MappedRegion() {
+    if (address_ != nullptr) ::munmap(address_, length_);
+}
+
+namespace {
+
+Result<MappedRegion> map_region(int fd, CpuId cpu, ::hftmon_mmap_region region, std::size_t length, int protection) {
+    const auto offset = static_cast<off_t>(HFTMON_MMAP_OFFSET(cpu.value, region));
+    void* address = ::mmap(nullptr, length, protection, MAP_SHARED, fd, offset);
+    if (address == MAP_FAILED) {
+        return Error{ErrorCode::kSystem, errno, fmt::format("cannot map the ring of CPU {}", cpu.value), ""};
+    }
+    return MappedRegion(address, length);
+}
+
+}  // namespace
+
+Result<MappedRing> MappedRing::map(int fd, CpuId cpu, std::uint32_t ring_records) {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t bytes = std::size_t{ring_records} * HFTMON_RECORD_SIZE;
+
+    auto control = map_region(fd, cpu, HFTMON_MMAP_CONTROL, page, PROT_READ);
+    if (!control) return control.error();
+    auto data = map_region(fd, cpu, HFTMON_MMAP_DATA, 2 * bytes, PROT_READ);
+    if (!data) return data.error();
+    auto reader = map_region(fd, cpu, HFTMON_MMAP_READER, page, PROT_READ | PROT_WRITE);
+    if (!reader) return reader.error();
+
+    MappedRing ring;
+    ring.control = *std::move(control);
+    ring.data = *std::move(data);
+    ring.reader = *std::move(reader);
+    ring.view = {.cpu = cpu,
+                 .control = static_cast<const ::hftmon_ring_control*>(ring.control.get()),
+                 .slots = static_cast<const Record*>(ring.data.get()),
+                 .reader = static_cast<::hftmon_ring_reader*>(ring.reader.get())};
+    const auto& page_says = *ring.view.control;
+    if (page_says.cpu != cpu.value || page_says.capacity != ring_records ||
+        page_says.record_size != HFTMON_RECORD_SIZE) {
+        return Error{ErrorCode::kVersionMismatch, 0, fmt::format("the ring of CPU {} is not what was asked for", cpu.value),
+                     "module and library are of different versions: reload the module"};
+    }
+    return ring;
+}
+
+}  // namespace hftmon::detail

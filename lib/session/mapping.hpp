@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+/// Owners of a descriptor and of the mapped regions of one ring.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "hftmon/result.hpp"
+#include "hftmon/ring_reader.hpp"
+
+namespace hftmon::detail {
+
+class FileDescriptor {
+public:
+    explicit FileDescriptor(int fd = -1) noexcept : fd_(fd) {}
+    FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~FileDescriptor();
+    [[nodiscard]] int get() const noexcept { return fd_; }
+
+private:
+    int fd_;
+};
+
+class MappedRegion {
+public:
+    MappedRegion() noexcept = default;
+    MappedRegion(void* address, std::size_t length) noexcept : address_(address), length_(length) {}
+    MappedRegion(MappedRegion&& other) noexcept
+        : address_(std::exchange(other.address_, nullptr)), length_(std::exchange(other.length_, 0)) {}
+    MappedRegion& operator=(MappedRegion&& other) noexcept {
+        std::swap(address_, other.address_);
+        std::swap(length_, other.length_);
+        return *this;
+    }
+    ~MappedRegion();
+    [[nodiscard]] void* get() const noexcept { return address_; }
+
+private:
+    void* address_ = nullptr;
+    std::size_t length_ = 0;
+};
+
+/// The mappings of one ring, their geometry checked against what the control
+/// page says.
+struct MappedRing {
+    MappedRegion control, data, reader;
+    RingMapping view;
+    static Result<MappedRing> map(int fd, CpuId cpu, std::uint32_t ring_records);
+};
+
+}  // namespace hftmon::detail

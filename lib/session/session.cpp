@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#include "hftmon/session.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "lib/session/mapping.hpp"
+
+namespace hftmon {
+
+struct Session::Impl {
+    detail::FileDescriptor fd;
+    std::vector<detail::MappedRing> mappings;
+    std::vector<RingReader> readers;
+};
+
+namespace {
+
+Error ioctl_error(const char* what) {
+    const int err = errno;
+    switch (err) {
+        case EBUSY: return {ErrorCode::kBusy, err, what, "the session is past this state, or too many sessions run"};
+        case ENODEV: return {ErrorCode::kBusy, err, what, "the session has not reached this state"};
+        case ENXIO: return {ErrorCode::kNotFound, err, what, "a CPU that was named does not exist or is offline"};
+        case ENOSPC:
+            return {ErrorCode::kSystem, err, what,
+                    "the rings are larger than the module allows: smaller rings, fewer CPUs, or raise its parameter max_session_mb"};
+        case ENOMEM: return {ErrorCode::kSystem, err, what, "smaller rings, or fewer CPUs"};
+        case EINVAL: return {ErrorCode::kInvalidArgument, err, what, ""};
+        case ENOTTY: return {ErrorCode::kVersionMismatch, err, what, "the loaded module is older: reload it"};
+        default: return {ErrorCode::kSystem, err, what, ""};
+    }
+}
+
+template <class Argument>
+Status command(int fd, unsigned long request, Argument& argument, const char* what) {
+    argument.size = sizeof(argument);
+    if (::ioctl(fd, request, &argument) != 0) return ioctl_error(what);
+    return ok();
+}
+
+Error open_error() {
+    const int err = errno;
+    const std::string what = fmt::format("cannot open {}", HFTMON_DEVICE);
+    switch (err) {
+        case ENOENT:
+        case ENXIO:
+        case ENODEV: return {ErrorCode::kNotFound, err, what, "load the module: modprobe hftmon"};
+        case EACCES:
+        case EPERM: return {ErrorCode::kNoPermission, err, what, "run as root, or with CAP_PERFMON and access to the device"};
+        default: return {ErrorCode::kSystem, err, what, ""};
+    }
+}
+
+}  // namespace
+
+Session::Session(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Result<Session> Session::open() {
+    auto impl = std::make_unique<Impl>();
+    impl->fd = detail::FileDescriptor(::open(HFTMON_DEVICE, O_RDWR | O_CLOEXEC));
+    if (impl->fd.get() < 0) return open_error();
+
+    Session session(std::move(impl));
+    const auto info = session.info();
+    if (!info) return info.error();
+    if (info->abi_version != HFTMON_ABI_VERSION || info->record_size != HFTMON_RECORD_SIZE) {
+        return Error{ErrorCode::kVersionMismatch, 0,
+                     fmt::format("the module speaks ABI {}, this program ABI {}", info->abi_version, HFTMON_ABI_VERSION),
+                     "install module and tools of the same release, and reload the module"};
+    }
+    return session;
+}
+
+Result<SessionInfo> Session::info() const {
+    SessionInfo info{};
+    if (auto status = command(impl_->fd.get(), HFTMON_IOC_INFO, info, "cannot read what the module offers"); !status) {
+        return status.error();
+    }
+    return info;
+}
+
+Result<std::vector<SourceStatus>> Session::sources() const {
+    std::vector<SourceStatus> entries(64);
+    ::hftmon_sources argument{};
+    argument.count = static_cast<__u32>(entries.size());
+    argument.entries = reinterpret_cast<__u64>(entries.data());
+    if (auto status = command(impl_->fd.get(), HFTMON_IOC_SOURCES, argument, "cannot list the sources"); !status) {
+        return status.error();
+    }
+    entries.resize(std::min<std::size_t>(argument.count, entries.size()));
+    return entries;
+}
+
+Status Session::setup(const SessionOptions& options) {
+    std::vector<__u64> mask;
+    for (const CpuId cpu : options.cpus) {
+        mask.resize(std::max<std::size_t>(mask.size(), cpu.value / 64 + 1));
+        mask[cpu.value / 64] |= __u64{1} << (cpu.value % 64);
+    }
+    ::hftmon_setup argument{};
+    argument.mode = static_cast<__u32>(options.mode);
+    argument.sources = options.sources;
+    argument.ring_records = options.ring_records;
+    argument.wakeup_records = options.wakeup_records;
+    argument.cpu_mask = reinterpret_cast<__u64>(mask.data());
+    argument.cpu_mask_bytes = static_cast<__u32>(mask.size() * sizeof(__u64));
+    if (auto status = command(impl_->fd.get(), HFTMON_IOC_SETUP, argument, "cannot set up the rings"); !status) {
+        return status;
+    }
+
+    // The kernel knows which CPUs got a ring.
+    const auto info = this->info();
+    if (!info) return info.error();
+    for (std::uint32_t cpu = 0; cpu < info->nr_cpu_ids; ++cpu) {
+        if (!cpu_stats(CpuId{cpu})) continue;
+        auto mapping = detail::MappedRing::map(impl_->fd.get(), CpuId{cpu}, options.ring_records);
+        if (!mapping) return mapping.error();
+        impl_->mappings.push_back(*std::move(mapping));
+        impl_->readers.emplace_back(impl_->mappings.back().view);
+    }
+    return ok();
+}
+
+Status Session::start() {
+    if (::ioctl(impl_->fd.get(), HFTMON_IOC_START) != 0) return ioctl_error("cannot start the session");
+    return ok();
+}
+
+Status Session::stop() {
+    if (::ioctl(impl_->fd.get(), HFTMON_IOC_STOP) != 0) return ioctl_error("cannot stop the session");
+    for (RingReader& reader : impl_->readers) reader.freeze();
+    return ok();
+}
+
+std::span<RingReader> Session::rings() noexcept { return impl_->readers; }
+
+Result<bool> Session::wait(std::chrono::milliseconds timeout) const {
+    pollfd poll_fd{.fd = impl_->fd.get(), .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&poll_fd, 1, static_cast<int>(timeout.count()));
+    if (ready < 0 && errno != EINTR) return Error{ErrorCode::kSystem, errno, "cannot wait for records", ""};
+    return ready > 0;
+}
+
+Result<CpuStats> Session::cpu_stats(CpuId cpu) const {
+    CpuStats stats{};
+    stats.cpu = cpu.value;
+    if (auto status = command(impl_->fd.get(), HFTMON_IOC_CPU_STATS, stats, "cannot read a CPU's counts"); !status) {
+        return status.error();
+    }
+    return stats;
+}
+
+Result<ClockSync> Session::clock_sync() const {
+    ClockSync sync{};
+    if (auto status = command(impl_->fd.get(), HFTMON_IOC_CLOCK_SYNC, sync, "cannot read the clocks"); !status) {
+        return status.error();
+    }
+    return sync;
+}
+
+Result<CaptureThreads> Session::threads() const {
+    CaptureThreads list;
+    std::size_t room = 1024;
+    for (;;) {
+        list.entries.resize(room);
+        ::hftmon_threads argument{};
+        argument.count = static_cast<__u32>(room);
+        argument.entries = reinterpret_cast<__u64>(list.entries.data());
+        if (auto status = command(impl_->fd.get(), HFTMON_IOC_THREADS, argument, "cannot list the threads"); !status) {
+            return status.error();
+        }
+        list.from = TscTime{argument.tsc};
+        list.to = TscTime{argument.tsc_end};
+        if (argument.count <= room) {
+            list.entries.resize(argument.count);
+            return list;
+        }
+        room = argument.count + argument.count / 4;  // threads may start between two calls
+    }
+}
+
+}  // namespace hftmon

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// deep-idle and remote-migrate: the victim is woken by a thread of another
+// CPU, through an eventfd.
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "victim.hpp"
+
+namespace plant {
+
+namespace {
+
+class Event {
+public:
+    Event() : fd_(eventfd(0, EFD_CLOEXEC)) {
+        if (fd_ < 0) throw_errno("create an eventfd");
+    }
+    ~Event() { close(fd_); }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+
+    void signal() const {
+        if (eventfd_write(fd_, 1) != 0) throw_errno("signal the eventfd");
+    }
+    void wait() const {
+        eventfd_t value = 0;
+        if (eventfd_read(fd_, &value) != 0) throw_errno("wait for the eventfd");
+    }
+
+private:
+    int fd_;
+};
+
+/// The victim's part, and the waker's.
+class Remote : public Scenario {
+public:
+    Remote(const Setting& setting, const char* waker_name)
+        : victim_(setting), waker_(waker_name, setting.helper_cpu, kControl) {}
+
+protected:
+    Job start_victim() {
+        return victim_.worker().run([this] {
+            event_.wait();
+            woke_at_ = tsc_now();
+            woke_on_ = sched_getcpu();
+        });
+    }
+    /// On the waker: wakes the victim at the planned time.
+    void wake(const Round& round) {
+        sleep_until(round.wake);
+        slept_ = victim_.worker().state() == 'S';
+        wake_at_ = tsc_now();
+        event_.signal();
+    }
+    Delay seen(const Round& round) const {
+        Delay delay = victim_.blank(round);
+        delay.cpu = woke_on_;
+        delay.start = wake_at_;
+        delay.end = woke_at_;
+        if (!slept_) delay.fault = "the victim was not asleep in time";
+        return delay;
+    }
+
+    Event event_;
+    Victim victim_;
+    Worker waker_;
+
+private:
+    bool slept_ = false;
+    Tsc wake_at_ = 0;
+    Tsc woke_at_ = 0;
+    int woke_on_ = 0;
+};
+
+/// How long leaving idle takes is not ours to say: it is what the victim saw.
+class DeepIdle : public Remote {
+public:
+    explicit DeepIdle(const Setting& setting) : Remote(setting, "plant-waker") {}
+
+    Delay plant(const Round& round) override {
+        auto waiting = start_victim();
+        waker_.run([&] { wake(round); }).get();
+        waiting.get();
+        Delay delay = seen(round);
+        delay.causes.push_back({.kind = "idle",
+                                .name = "swapper/" + std::to_string(delay.cpu),
+                                .cpu = delay.cpu,
+                                .start = delay.start,
+                                .end = delay.end});
+        return delay;
+    }
+};
+
+/// The victim waits behind a hog of its CPU, is moved half-way, and waits
+/// behind a hog of the other CPU: two places, two causes.
+class RemoteMigrate : public Remote {
+public:
+    explicit RemoteMigrate(const Setting& setting)
+        : Remote(setting, "plant-mover"),
+          first_("plant-hog", setting.cpu, kHigher),
+          second_("plant-hog-b", setting.second_cpu, kHigher) {}
+
+    Delay plant(const Round& round) override {
+        const Setting& setting = round.setting;
+        Spin first_spin;
+        Spin second_spin;
+        Tsc moving = 0;
+        Tsc moved = 0;
+        set_affinity(victim_.worker().tid(), {setting.cpu});
+        auto waiting = start_victim();
+        auto first = first_.run([&] { first_spin = hog(round); });
+        auto second = second_.run([&] { second_spin = hog(round); });
+        waker_.run([&] {
+            wake(round);
+            sleep_until(round.wake + setting.length_ns / 2);
+            moving = tsc_now();
+            set_affinity(victim_.worker().tid(), {setting.second_cpu});
+            moved = tsc_now();
+        }).get();
+        waiting.get();
+        first.get();
+        second.get();
+
+        Delay delay = seen(round);
+        delay.causes.push_back(to_cause(first_, first_spin, first_spin.start, moving));
+        delay.causes.push_back(to_cause(second_, second_spin, moved, second_spin.end));
+        if (delay.cpu != setting.second_cpu) delay.fault = "the victim was not moved while it waited";
+        return delay;
+    }
+
+private:
+    static Spin hog(const Round& round) {
+        sleep_until(round.offender_start);
+        return spin_until(round.until());
+    }
+    static Cause to_cause(const Worker& hog, const Spin& spin, Tsc start, Tsc end) {
+        return {.kind = "thread",
+                .name = hog.name(),
+                .cpu = hog.cpu(),
+                .tid = hog.tid(),
+                .start = start,
+                .end = end,
+                .gap = spin.gap};
+    }
+
+    Worker first_;
+    Worker second_;
+};
+
+}  // namespace
+
+std::unique_ptr<Scenario> make_deep_idle(const Setting& setting) { return std::make_unique<DeepIdle>(setting); }
+std::unique_ptr<Scenario> make_remote_migrate(const Setting& setting) {
+    return std::make_unique<RemoteMigrate>(setting);
+}
+
+}  // namespace plant

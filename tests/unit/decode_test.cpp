@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+#include "hftmon/decode.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <random>
+
+#include "tests/unit/support.hpp"
+
+using namespace hftmon;
+using namespace hftmon::test;
+
+namespace {
+
+constexpr CpuId kCpu{3};
+
+/// Decodes a run that must be good.
+Event good(const std::vector<Record>& run) {
+    Event event;
+    const Decoded decoded = decode(run, kCpu, 42, event);
+    BOOST_REQUIRE(decoded.status == DecodeStatus::kOk);
+    BOOST_TEST(decoded.records == run.size());
+    BOOST_TEST(event.header.time == TscTime{run.front().tsc});
+    BOOST_TEST(event.header.cpu == kCpu);
+    BOOST_TEST(event.header.position == 42u);
+    return event;
+}
+
+/// A sane run of `type`, spoilt by `spoil`, must give kBadField and touch nothing.
+void bad(unsigned type, const std::function<void(Record&)>& spoil, std::size_t length = 1) {
+    std::vector<Record> run = sample_run(type);
+    good(run);
+    spoil(run.front());
+    Event event{{TscTime{77}, CpuId{9}, 5}, GapEvent{99, Tid{9}}};
+    const Decoded decoded = decode(run, kCpu, 42, event);
+    BOOST_CHECK(decoded.status == DecodeStatus::kBadField);
+    BOOST_TEST(decoded.records == length);
+    BOOST_TEST(event.header.time == TscTime{77});
+    BOOST_REQUIRE(std::holds_alternative<GapEvent>(event.body));
+    BOOST_TEST(std::get<GapEvent>(event.body).lost_total == 99u);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(decode_test)
+
+BOOST_AUTO_TEST_CASE(every_type_decodes_alone) {
+    for (const unsigned type : kAllTypes) good(sample_run(type));
+}
+
+BOOST_AUTO_TEST_CASE(gap_and_cpu_state) {
+    auto run = sample_run(HFTMON_REC_GAP);
+    run[0].gap = {.lost_total = 1234, .current_tid = 55, .reserved = 0};
+    const auto gap = std::get<GapEvent>(good(run).body);
+    BOOST_TEST(gap.lost_total == 1234u);
+    BOOST_TEST(gap.current == Tid{55});
+
+    run = sample_run(HFTMON_REC_CPU_STATE);
+    run[0].cpu_state = {.current_tid = 9, .prio = -1, .policy = 6, .reserved0 = 0, .reserved1 = 0};
+    const auto state = std::get<CpuStateEvent>(good(run).body);
+    BOOST_TEST(state.current == Tid{9});
+    BOOST_TEST(state.prio == -1);
+    BOOST_CHECK(state.policy == Policy::kDeadline);
+}
+
+BOOST_AUTO_TEST_CASE(sched_switch) {
+    auto run = sample_run(HFTMON_REC_SCHED_SWITCH);
+    run[0].flags = HFTMON_SWITCH_PREEMPT | (1u << HFTMON_SWITCH_PREV_POLICY_SHIFT) | (2u << HFTMON_SWITCH_NEXT_POLICY_SHIFT);
+    run[0].sched_switch = {.prev_tid = 1, .next_tid = 2, .prev_prio = 98, .next_prio = 50, .prev_state = 0x402};
+    auto event = std::get<SchedSwitchEvent>(good(run).body);
+    BOOST_TEST(event.prev == Tid{1});
+    BOOST_TEST(event.next == Tid{2});
+    BOOST_TEST(event.prev_prio == 98);
+    BOOST_TEST(event.next_prio == 50);
+    BOOST_CHECK(event.prev_policy == Policy::kFifo);
+    BOOST_CHECK(event.next_policy == Policy::kRoundRobin);
+    BOOST_TEST(event.prev_state == 0x402u);
+    BOOST_TEST(event.preempt);
+    BOOST_TEST(event.prev_runnable());
+    run[0].flags = 0;
+    BOOST_TEST(!std::get<SchedSwitchEvent>(good(run).body).prev_runnable());
+    run[0].sched_switch.prev_state = 0;
+    BOOST_TEST(std::get<SchedSwitchEvent>(good(run).body).prev_runnable());
+}
+
+BOOST_AUTO_TEST_CASE(wakes_and_migrate) {
+    const std::pair<unsigned, WakeStage> stages[] = {{HFTMON_REC_SCHED_WAKING, WakeStage::kWaking},
+                                                     {HFTMON_REC_SCHED_WAKEUP, WakeStage::kWakeup},
+                                                     {HFTMON_REC_SCHED_WAKEUP_NEW, WakeStage::kWakeupNew}};
+    for (const auto& [type, stage] : stages) {
+        auto run = sample_run(type);
+        run[0].flags = HFTMON_CONTEXT_HARDIRQ;
+        run[0].wake = {.tid = 4, .waker_tid = 5, .prio = 120, .target_cpu = 65535, .reserved = 0};
+        const auto event = std::get<SchedWakeEvent>(good(run).body);
+        BOOST_CHECK(event.stage == stage);
+        BOOST_TEST(event.tid == Tid{4});
+        BOOST_TEST(event.waker == Tid{5});
+        BOOST_TEST(event.target == CpuId{65535});
+        BOOST_CHECK(event.context == Context::kHardirq);
+    }
+    auto run = sample_run(HFTMON_REC_SCHED_MIGRATE);
+    run[0].migrate = {.tid = 4, .prio = 1, .orig_cpu = 2, .dest_cpu = 7, .reserved0 = 0, .reserved1 = 0};
+    const auto event = std::get<SchedMigrateEvent>(good(run).body);
+    BOOST_TEST(event.tid == Tid{4});
+    BOOST_TEST(event.prio == 1);
+    BOOST_TEST(event.from == CpuId{2});
+    BOOST_TEST(event.to == CpuId{7});
+}
+
+BOOST_AUTO_TEST_CASE(identities_carry_the_name_that_follows) {
+    const std::pair<unsigned, IdentityChange> changes[] = {{HFTMON_REC_THREAD, IdentityChange::kThread},
+                                                           {HFTMON_REC_FORK, IdentityChange::kFork},
+                                                           {HFTMON_REC_EXEC, IdentityChange::kExec},
+                                                           {HFTMON_REC_EXIT, IdentityChange::kExit},
+                                                           {HFTMON_REC_RENAME, IdentityChange::kRename}};
+    for (const auto& [type, change] : changes) {
+        const auto event = std::get<ThreadEvent>(good(sample_run(type)).body);
+        BOOST_CHECK(event.change == change);
+        BOOST_TEST(event.tid == Tid{7});
+        BOOST_TEST(event.tgid == Tid{6});
+        BOOST_TEST(event.related == Tid{5});
+        BOOST_TEST(event.prio == 120);
+        BOOST_CHECK(event.policy == Policy::kNormal);
+        BOOST_TEST(event.comm.view() == "worker");
+    }
+    auto run = sample_run(HFTMON_REC_THREAD);
+    run[1] = comm(1000, "sixteen bytes!!!");  // no NUL: a kernel never writes it
+    BOOST_TEST(std::get<ThreadEvent>(good(run).body).comm.view() == "sixteen bytes!!!");
+}
+
+BOOST_AUTO_TEST_CASE(interrupts) {
+    auto run = sample_run(HFTMON_REC_IRQ_EXIT);
+    run[0].irq = {.irq = 34, .ret = -2, .reserved = 0};
+    const auto irq = std::get<IrqEvent>(good(run).body);
+    BOOST_TEST(!irq.entry);
+    BOOST_TEST(irq.irq == 34u);
+    BOOST_TEST(irq.ret == -2);
+    BOOST_TEST(std::get<IrqEvent>(good(sample_run(HFTMON_REC_IRQ_ENTRY)).body).entry);
+
+    const std::pair<unsigned, SoftirqStage> stages[] = {{HFTMON_REC_SOFTIRQ_RAISE, SoftirqStage::kRaise},
+                                                        {HFTMON_REC_SOFTIRQ_ENTRY, SoftirqStage::kEntry},
+                                                        {HFTMON_REC_SOFTIRQ_EXIT, SoftirqStage::kExit}};
+    for (const auto& [type, stage] : stages) {
+        run = sample_run(type);
+        run[0].softirq.vec = 31;
+        const auto softirq = std::get<SoftirqEvent>(good(run).body);
+        BOOST_CHECK(softirq.stage == stage);
+        BOOST_TEST(softirq.vec == 31u);
+    }
+
+    run = sample_run(HFTMON_REC_VECTOR_ENTRY);
+    run[0].vector = {.vector = 255, .kind = HFTMON_VECTOR_DEFERRED_ERROR_APIC, .reserved = 0};
+    const auto vector = std::get<VectorEvent>(good(run).body);
+    BOOST_TEST(vector.entry);
+    BOOST_TEST(vector.vector == 255u);
+    BOOST_TEST(vector.kind == HFTMON_VECTOR_DEFERRED_ERROR_APIC);
+    BOOST_TEST(!std::get<VectorEvent>(good(sample_run(HFTMON_REC_VECTOR_EXIT)).body).entry);
+
+    run = sample_run(HFTMON_REC_NMI);
+    run[0].nmi = {.duration_ns = 777, .handled = 1, .reserved = 0};
+    BOOST_TEST(std::get<NmiEvent>(good(run).body).duration.count() == 777);
+    BOOST_TEST(std::get<NmiEvent>(good(run).body).handled == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(faults_idle_and_timers) {
+    auto run = sample_run(HFTMON_REC_PAGE_FAULT_USER);
+    run[0].flags = 0x8007;
+    run[0].fault = {.address = 0xffff'ffff'ffff'f000, .ip = 0x1234};
+    const auto fault = std::get<PageFaultEvent>(good(run).body);
+    BOOST_TEST(fault.user);
+    BOOST_TEST(fault.address == 0xffff'ffff'ffff'f000);
+    BOOST_TEST(fault.ip == 0x1234u);
+    BOOST_TEST(fault.error_code == 0x8007u);
+    BOOST_TEST(!std::get<PageFaultEvent>(good(sample_run(HFTMON_REC_PAGE_FAULT_KERNEL)).body).user);
+
+    run = sample_run(HFTMON_REC_CPU_IDLE);
+    run[0].idle.state = 3;
+    BOOST_TEST(std::get<CpuIdleEvent>(good(run).body).enter);
+    BOOST_TEST(std::get<CpuIdleEvent>(good(run).body).state == 3u);
+    run[0].idle.state = HFTMON_IDLE_EXIT;
+    BOOST_TEST(!std::get<CpuIdleEvent>(good(run).body).enter);
+
+    run = sample_run(HFTMON_REC_HRTIMER_EXPIRE_ENTRY);
+    run[0].hrtimer.late_ns = -5;
+    BOOST_TEST(std::get<HrtimerEvent>(good(run).body).entry);
+    BOOST_TEST(std::get<HrtimerEvent>(good(run).body).late.count() == -5);
+    BOOST_TEST(!std::get<HrtimerEvent>(good(sample_run(HFTMON_REC_HRTIMER_EXPIRE_EXIT)).body).entry);
+}
+
+BOOST_AUTO_TEST_CASE(fields_out_of_range_one_at_a_time) {
+    for (const unsigned type : kAllTypes) bad(type, [](Record& r) { r.tsc = 1ull << 63; });
+    for (const auto prio : std::initializer_list<std::int16_t>{-2, 140, -32768, 32767}) {
+        bad(HFTMON_REC_CPU_STATE, [prio](Record& r) { r.cpu_state.prio = prio; });
+        bad(HFTMON_REC_SCHED_SWITCH, [prio](Record& r) { r.sched_switch.prev_prio = prio; });
+        bad(HFTMON_REC_SCHED_SWITCH, [prio](Record& r) { r.sched_switch.next_prio = prio; });
+        bad(HFTMON_REC_SCHED_WAKING, [prio](Record& r) { r.wake.prio = prio; });
+        bad(HFTMON_REC_SCHED_WAKEUP, [prio](Record& r) { r.wake.prio = prio; });
+        bad(HFTMON_REC_SCHED_WAKEUP_NEW, [prio](Record& r) { r.wake.prio = prio; });
+        bad(HFTMON_REC_SCHED_MIGRATE, [prio](Record& r) { r.migrate.prio = prio; });
+        bad(HFTMON_REC_THREAD, [prio](Record& r) { r.thread.prio = prio; }, 2);
+    }
+    for (const auto policy : std::initializer_list<std::uint8_t>{4, 8, 255}) {
+        bad(HFTMON_REC_CPU_STATE, [policy](Record& r) { r.cpu_state.policy = policy; });
+        bad(HFTMON_REC_EXIT, [policy](Record& r) { r.thread.policy = policy; }, 2);
+    }
+    bad(HFTMON_REC_SCHED_SWITCH, [](Record& r) { r.flags = 4u << HFTMON_SWITCH_PREV_POLICY_SHIFT; });
+    bad(HFTMON_REC_SCHED_SWITCH, [](Record& r) { r.flags = 4u << HFTMON_SWITCH_NEXT_POLICY_SHIFT; });
+    for (const unsigned type : {HFTMON_REC_SOFTIRQ_RAISE, HFTMON_REC_SOFTIRQ_ENTRY, HFTMON_REC_SOFTIRQ_EXIT})
+        bad(type, [](Record& r) { r.softirq.vec = 32; });
+    for (const unsigned type : {HFTMON_REC_VECTOR_ENTRY, HFTMON_REC_VECTOR_EXIT}) {
+        bad(type, [](Record& r) { r.vector.vector = 256; });
+        bad(type, [](Record& r) { r.vector.kind = HFTMON_VECTOR_KIND_END; });
+    }
+    bad(HFTMON_REC_NMI, [](Record& r) { r.nmi.duration_ns = 1ull << 63; });
+}
+
+BOOST_AUTO_TEST_CASE(runs_that_are_not_whole) {
+    Event event;
+    for (const unsigned type : {HFTMON_REC_THREAD, HFTMON_REC_FORK, HFTMON_REC_EXEC, HFTMON_REC_EXIT, HFTMON_REC_RENAME}) {
+        auto run = sample_run(type);
+        const Decoded cut = decode(std::span(run).first(1), kCpu, 0, event);
+        BOOST_CHECK(cut.status == DecodeStatus::kTruncated);
+        BOOST_TEST(cut.records == 0u);
+
+        run[1].tsc += 1;  // the name of another run
+        BOOST_CHECK(decode(run, kCpu, 0, event).status == DecodeStatus::kBadField);
+        run[1] = record(1000, HFTMON_REC_NMI);
+        const Decoded no_name = decode(run, kCpu, 0, event);
+        BOOST_CHECK(no_name.status == DecodeStatus::kBadField);
+        BOOST_TEST(no_name.records == 1u);  // the NMI is still to be read
+    }
+    BOOST_CHECK(decode(std::vector{comm(1, "stray")}, kCpu, 0, event).status == DecodeStatus::kBadField);
+    BOOST_CHECK(decode(std::vector{record(1, HFTMON_REC_NONE)}, kCpu, 0, event).status == DecodeStatus::kBadField);
+}
+
+BOOST_AUTO_TEST_CASE(types_of_a_newer_module_are_told_from_damage) {
+    Event event;
+    for (const unsigned type : {unsigned{HFTMON_REC_TYPE_END}, 4u, 9u, 15u, 29u, 65535u}) {
+        const Decoded decoded = decode(std::vector{record(1, type)}, kCpu, 0, event);
+        BOOST_CHECK(decoded.status == DecodeStatus::kUnknownType);
+        BOOST_TEST(decoded.records == 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(reserved_fields_are_ignored) {
+    auto run = sample_run(HFTMON_REC_SCHED_WAKING);
+    run[0].flags = 0xfffc;
+    run[0].wake.reserved = 0xffff'ffff;
+    BOOST_CHECK(std::get<SchedWakeEvent>(good(run).body).context == Context::kTask);
+}
+
+BOOST_AUTO_TEST_CASE(random_bytes_never_do_harm) {
+    std::mt19937_64 random(7);
+    std::array<Record, 4> records{};
+    std::size_t decoded_ok = 0;
+    for (int i = 0; i < 200'000; ++i) {
+        for (Record& r : records) {
+            const std::uint64_t words[4] = {random() >> 1, random(), random(), random()};
+            std::memcpy(&r, words, sizeof r);
+            r.type = static_cast<std::uint16_t>(random() % (HFTMON_REC_TYPE_END + 2));
+        }
+        if (i % 2 == 0) records[1] = comm(records[0].tsc, "x");
+        Event event;
+        const Decoded decoded = decode(records, kCpu, 0, event);
+        BOOST_REQUIRE(decoded.records >= 1 && decoded.records <= 2);
+        decoded_ok += decoded.status == DecodeStatus::kOk;
+    }
+    BOOST_TEST(decoded_ok > 10'000u);
+}
+
+BOOST_AUTO_TEST_CASE(noexcept_follows_the_visitor) {
+    const std::span<const Record> none;
+    const auto quiet = [](const EventHeader&, const auto&) noexcept {};
+    const auto loud = [](const EventHeader&, const auto&) {};
+    static_assert(noexcept(visit_record(none, kCpu, 0, quiet)));
+    static_assert(!noexcept(visit_record(none, kCpu, 0, loud)));
+}
+
+BOOST_AUTO_TEST_CASE(names) {
+    BOOST_TEST(softirq_name(0) == "HI");
+    BOOST_TEST(softirq_name(3) == "NET_RX");
+    BOOST_TEST(softirq_name(9) == "RCU");
+    BOOST_TEST(softirq_name(10) == "unknown");
+    BOOST_TEST(softirq_name(0xffff'ffff) == "unknown");
+    BOOST_TEST(vector_name(HFTMON_VECTOR_LOCAL_TIMER) == "local_timer");
+    BOOST_TEST(vector_name(HFTMON_VECTOR_CALL_FUNCTION_SINGLE) == "call_function_single");
+    BOOST_TEST(vector_name(HFTMON_VECTOR_DEFERRED_ERROR_APIC) == "deferred_error_apic");
+    BOOST_TEST(vector_name(HFTMON_VECTOR_KIND_END) == "unknown");
+    BOOST_TEST(policy_name(Policy::kFifo) == "fifo");
+    BOOST_TEST(policy_name(Policy::kExt) == "ext");
+    BOOST_TEST(policy_name(static_cast<Policy>(4)) == "unknown");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// hftctl record: capture to a file.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <optional>
+
+#include "hftmon/recorder.hpp"
+#include "tools/hftctl/child.hpp"
+#include "tools/hftctl/command.hpp"
+#include "tools/hftctl/options.hpp"
+
+namespace hftctl {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct RecordOptions {
+    CaptureOptions capture;
+    std::string path = "hftmon.capture";
+};
+
+/// One line that is rewritten every second, on a terminal only.
+class Progress {
+public:
+    void show(const hftmon::Recorder& recorder) {
+        if (!on_terminal_ || Clock::now() - last_ < std::chrono::seconds(1)) return;
+        last_ = Clock::now();
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(last_ - start_).count();
+        fmt::print(stderr, "\rrecording: {} s, {:.1f} MiB ", seconds, static_cast<double>(recorder.bytes()) / (1 << 20));
+    }
+    void end() const {
+        if (on_terminal_) fmt::print(stderr, "\r\033[K");
+    }
+
+private:
+    bool on_terminal_ = ::isatty(STDERR_FILENO) == 1;
+    Clock::time_point start_ = Clock::now(), last_ = start_;
+};
+
+void print_summary(const RecordOptions& options, const hftmon::CaptureStats& stats) {
+    std::uint64_t read = 0, lost = 0, overwritten = 0;
+    for (const auto& cpu : stats.cpus) {
+        read += cpu.read;
+        lost += cpu.lost;
+        overwritten += cpu.overwritten;
+    }
+    fmt::print(stderr, "{}: {} records of {} CPUs, {} lost, {} overwritten\n", options.path, read, stats.cpus.size(), lost,
+               overwritten);
+    if (lost != 0) fmt::print(stderr, "records were lost: take a larger --ring, or capture fewer CPUs\n");
+}
+
+int run_record(const RecordOptions& options) {
+    auto parsed = options.capture.parse();
+    if (!parsed) return report(parsed.error());
+
+    std::optional<Child> child;
+    hftmon::Recorder::Options recorder_options{parsed->session, options.path, parsed->subjects, options.capture.command};
+    if (!options.capture.command.empty()) {
+        auto spawned = Child::spawn(options.capture.command);
+        if (!spawned) return report(spawned.error());
+        child.emplace(*std::move(spawned));
+        recorder_options.subjects.push_back(child->pid());
+    }
+
+    install_stop_handlers();
+    auto recorder = hftmon::Recorder::start(recorder_options);
+    if (!recorder) return report(recorder.error());
+    if (child) {
+        if (auto status = child->release(); !status) return report(status.error());
+    }
+
+    const auto start = Clock::now();
+    Progress progress;
+    while (!stop_requested() && !(child && child->ended()) &&
+           !(parsed->duration && Clock::now() - start >= *parsed->duration)) {
+        if (auto status = recorder->pump(std::chrono::milliseconds(20)); !status) return report(status.error());
+        progress.show(*recorder);
+    }
+    const auto stats = recorder->finish();
+    progress.end();
+    if (!stats) return report(stats.error());
+    print_summary(options, *stats);
+    if (child && child->ended() && child->exit_code() != 0) {
+        fmt::print(stderr, "note: the command ended with status {}\n", child->exit_code());
+    }
+    return kExitOk;
+}
+
+}  // namespace
+
+void add_record(CLI::App& app, int& exit_code) {
+    auto* command = app.add_subcommand("record", "Capture to a file");
+    auto options = std::make_shared<RecordOptions>();
+    command->add_option("-o,--output", options->path, "Capture file (default: hftmon.capture)")->type_name("FILE");
+    command->add_flag("--flight", options->capture.flight,
+                      "Flight recorder: keep only what the rings hold, write it at the end");
+    options->capture.add_to(*command);
+    command->callback([options, &exit_code] { exit_code = run_record(*options); });
+}
+
+}  // namespace hftctl
