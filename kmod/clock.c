@@ -37,6 +37,7 @@ bool hftmon_clock_invariant(void)
 
 /**
  * hftmon_clock_sync() - read every clock at one instant, as nearly as can be
+ * @out: tsc, window_ticks and the three clocks are set
  *
  * Takes the tightest of several readings, so that an interruption (by an NMI,
  * by firmware, by a hypervisor) of some of them does no harm.

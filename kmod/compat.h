@@ -14,6 +14,8 @@
 #include <linux/tracepoint.h>
 #include <asm/local.h>
 
+#include "probed.h"
+
 #include <trace/events/irq.h>
 #include <trace/events/nmi.h>
 #include <trace/events/power.h>
@@ -23,13 +25,12 @@
 #include <asm/trace/irq_vectors.h>
 
 /* Page fault tracepoints became generic, and changed header, in 6.14. */
-#if __has_include(<trace/events/exceptions.h>)
+#if HAVE_TRACE_EXCEPTIONS_HEADER
 #include <trace/events/exceptions.h>
 #else
 #include <asm/trace/exceptions.h>
 #endif
 
-#include "probed.h"
 
 /* vma->vm_flags is written through helpers since 6.3. */
 #if !HAVE_VM_FLAGS_SET

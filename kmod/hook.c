@@ -159,7 +159,9 @@ static int hook_source(struct source *source)
 }
 
 /**
- * hftmon_hook_sources() - one more user for each of @mask
+ * hftmon_hook_sources() - one more user for each source
+ * @mask: bits of enum hftmon_source
+ *
  * Return: those that are hooked now, a subset of @mask.
  */
 u64 hftmon_hook_sources(u64 mask)
@@ -189,7 +191,9 @@ u64 hftmon_hook_sources(u64 mask)
 }
 
 /**
- * hftmon_unhook_sources() - one user less for each of @mask
+ * hftmon_unhook_sources() - one user less for each source
+ * @mask: what hftmon_hook_sources() returned
+ *
  * No probe that was running, hooked by @mask or not, runs any more on return.
  */
 void hftmon_unhook_sources(u64 mask)

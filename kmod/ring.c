@@ -49,9 +49,12 @@ static int alloc_data_pages(struct hftmon_ring *ring, unsigned long count, int n
 }
 
 /**
- * hftmon_ring_alloc() - allocate the ring of @cpu as @session is configured
+ * hftmon_ring_alloc() - allocate a ring as its session is configured
+ * @ring:    zeroed
+ * @session: gives mode and sizes
+ * @cpu:     whose ring; the pages lie on its node
  *
- * The pages lie on @cpu's node. The ring starts disabled.
+ * The ring starts disabled.
  *
  * Context: process, may sleep.
  * Return: 0 or -ENOMEM; on failure nothing is left allocated.
@@ -100,7 +103,8 @@ err_free_control:
 }
 
 /**
- * hftmon_ring_free() - undo hftmon_ring_alloc(); a ring never allocated is fine
+ * hftmon_ring_free() - undo hftmon_ring_alloc()
+ * @ring: one that was never allocated is fine
  *
  * The caller has made sure that no probe can still write (session stopped and
  * tracepoints synchronized) and that no mapping is left (the file is gone).
@@ -141,7 +145,10 @@ static int map_data_twice(struct hftmon_ring *ring, struct vm_area_struct *vma)
 }
 
 /**
- * hftmon_ring_mmap() - map one region (enum hftmon_mmap_region) of a ring
+ * hftmon_ring_mmap() - map one region of a ring
+ * @ring:   whose
+ * @vma:    where; must have the region's length
+ * @region: enum hftmon_mmap_region
  *
  * Only the reader's page can be mapped writable, now or by mprotect() later.
  *
@@ -171,7 +178,12 @@ int hftmon_ring_mmap(struct hftmon_ring *ring, struct vm_area_struct *vma, u32 r
 	}
 }
 
-/** hftmon_ring_unread() - complete records that the reader has not released */
+/**
+ * hftmon_ring_unread() - complete records that the reader has not released
+ * @ring: whose
+ *
+ * Return: their number, as far as the reader's own word can be believed.
+ */
 u64 hftmon_ring_unread(const struct hftmon_ring *ring)
 {
 	u64 head = READ_ONCE(ring->core.committed);

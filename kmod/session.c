@@ -84,6 +84,8 @@ static void free_rings(struct hftmon_session *session)
 
 /**
  * hftmon_session_destroy() - the file is gone: stop and free
+ * @session: from hftmon_session_create(); invalid afterwards
+ *
  * No command, mapping or poller can be left, the file held them all.
  */
 void hftmon_session_destroy(struct hftmon_session *session)
@@ -115,7 +117,10 @@ static int check_setup(const struct hftmon_setup *setup, const struct cpumask *c
 }
 
 /**
- * hftmon_session_setup() - configure, and allocate the rings of @cpus
+ * hftmon_session_setup() - configure, and allocate the rings
+ * @session: must be new
+ * @setup:   what the user asked for, reserved fields and flags checked
+ * @cpus:    online CPUs that get a ring
  *
  * Context: process, may sleep.
  * Return: 0, -EBUSY after an earlier setup, -EINVAL, -ENOSPC above
@@ -192,6 +197,7 @@ static void enable_ring(void *arg)
 
 /**
  * hftmon_session_start() - hook what the session asks for, and record
+ * @session: must be set up
  *
  * A source that cannot be hooked is left out; INFO and SOURCES tell.
  *
@@ -232,6 +238,7 @@ out:
 
 /**
  * hftmon_session_stop() - no record is written after this returns
+ * @session: any state
  *
  * Context: process, may sleep.
  * Return: 0, -ENODEV when the session was not running.
@@ -261,7 +268,11 @@ out:
 	return err;
 }
 
-/** hftmon_session_info() - fill the session's part of @info */
+/**
+ * hftmon_session_info() - fill the session's part of an info
+ * @session: any state
+ * @info:    state, mode, ring_records and sources_active are set
+ */
 void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *info)
 {
 	mutex_lock(&session->lock);
@@ -273,7 +284,10 @@ void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *inf
 }
 
 /**
- * hftmon_session_ring() - the ring of @cpu
+ * hftmon_session_ring() - the ring of one CPU
+ * @session: any state
+ * @cpu:     any number
+ *
  * Return: the ring, or NULL when the session has none for that CPU (yet).
  */
 struct hftmon_ring *hftmon_session_ring(struct hftmon_session *session, unsigned int cpu)
@@ -285,7 +299,13 @@ struct hftmon_ring *hftmon_session_ring(struct hftmon_session *session, unsigned
 	return per_cpu_ptr(session->rings, cpu);
 }
 
-/** hftmon_session_cpu_stats() - counts of stats->cpu; 0 or -ENXIO */
+/**
+ * hftmon_session_cpu_stats() - counts of one CPU's ring
+ * @session: any state
+ * @stats:   in: cpu; out: the rest
+ *
+ * Return: 0, or -ENXIO when that CPU has no ring.
+ */
 int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_stats *stats)
 {
 	const struct hftmon_meter *start, *end;
@@ -307,7 +327,12 @@ int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_s
 	return 0;
 }
 
-/** hftmon_session_readable() - would a stream reader find a full batch? */
+/**
+ * hftmon_session_readable() - would a stream reader find a full batch?
+ * @session: any state
+ *
+ * Return: true when a ring holds wakeup_records unread records.
+ */
 bool hftmon_session_readable(struct hftmon_session *session)
 {
 	int cpu;
@@ -323,7 +348,12 @@ bool hftmon_session_readable(struct hftmon_session *session)
 	return false;
 }
 
-/** hftmon_session_wake() - wake pollers; context: irq_work or process */
+/**
+ * hftmon_session_wake() - wake pollers
+ * @session: any state
+ *
+ * Context: irq_work or process.
+ */
 void hftmon_session_wake(struct hftmon_session *session)
 {
 	wake_up_interruptible_all(&session->pollers);

@@ -10,7 +10,8 @@
 
 /**
  * hftmon_threads_list() - describe every thread but the idle ones
- * @entries: zeroed, room for @room
+ * @entries: zeroed
+ * @room:    how many @entries there is room for
  *
  * A thread that starts or ends meanwhile may be in the list or not; the
  * session's stream tells about it.
