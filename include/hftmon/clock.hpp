@@ -11,9 +11,9 @@ namespace hftmon {
 
 using ClockSync = ::hftmon_clock_sync;
 
-/// ns = ticks * mult >> shift, with 128-bit intermediates: exact to the tick,
-/// no overflow over the whole range of either type. A value type; threads may
-/// share a const one.
+/// ns = ticks * mult >> shift, with 128-bit intermediates: exact to 1 ns and,
+/// up to 2^60 ticks (12 years at 3 GHz) and 10 GHz, to 1 tick; no overflow over
+/// the whole range of either type. A value type; threads may share a const one.
 class TscClock {
 public:
     /// Frequency only: durations convert, absolute times do not (anchor is 0).

@@ -136,11 +136,17 @@ void Analyzer::on_gap(CpuSide& side, const EventHeader& header, const GapEvent& 
 void Analyzer::on_identity(const EventHeader& header, const ThreadEvent& event) {
     names_.learn(header.time, event);
     if (names_.size() > names_limit_) {
-        names_.trim(timeline_.now());
+        // Delays that began longer ago keep the names that they have found.
+        const TscTicks kept = clock_.to_ticks(std::chrono::minutes(1));
+        if (timeline_.now() - timeline_.first() > kept) names_.trim(timeline_.now() - kept);
         names_limit_ = std::max<std::size_t>(1u << 17, names_.size() * 2);
     }
-    if (event.change == IdentityChange::kFork) {
+    const bool is_exec = event.change == IdentityChange::kExec && event.related != event.tid;
+    if (is_exec || event.change == IdentityChange::kFork) {
         if (const Thread* old = timeline_.thread(event.tid)) retire(old->tag);
+    }
+    if (is_exec) {
+        if (const Thread* was = timeline_.thread(event.related)) retire(was->tag);
     }
     timeline_.apply(header, event);
 }

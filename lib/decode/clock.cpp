@@ -15,21 +15,26 @@ constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
 // than the kernel's own: a reading is good to some 100 ns, 10 ppm of 10 ms.
 constexpr std::uint64_t kMinSpanNs = 10'000'000;
 
+// to_ticks() shifts 63 bits by this much, and they must still fit 128.
+constexpr std::uint32_t kMaxShift = 65;
+
 struct Scale {
     std::uint64_t mult;
     std::uint32_t shift;
 };
 
-/// ns / ticks with as many bits as fit; neither may be 0.
+/// ns / ticks with as many bits as fit, rounded up: so a product that should be
+/// whole does not come out one too low. `ns` is below 2^62 and `ticks` not 0.
 Scale make_scale(std::uint64_t ns, std::uint64_t ticks) noexcept {
-    for (std::uint32_t shift = 63;; --shift) {
-        const Uint128 mult = (static_cast<Uint128>(ns) << shift) / ticks;
+    for (std::uint32_t shift = kMaxShift;; --shift) {
+        const Uint128 mult = ((static_cast<Uint128>(ns) << shift) + (ticks - 1)) / ticks;
         if (mult <= std::numeric_limits<std::uint64_t>::max()) return {static_cast<std::uint64_t>(mult), shift};
     }
 }
 
+/// Without the sign; at most kMax.
 constexpr std::uint64_t magnitude(std::int64_t value) noexcept {
-    return value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+    return static_cast<std::uint64_t>(value < 0 ? (value < -kMax ? kMax : -value) : value);
 }
 
 /// Puts the sign back; what does not fit becomes the largest value.
@@ -73,7 +78,7 @@ TscClock TscClock::from_syncs(std::uint64_t tsc_khz, const ClockSync& first, con
     if (last.tsc <= first.tsc || last.monotonic_ns <= first.monotonic_ns) return clock;
     const std::uint64_t ticks = last.tsc - first.tsc;
     const std::uint64_t ns = last.monotonic_ns - first.monotonic_ns;
-    if (ns < kMinSpanNs) return clock;
+    if (ns < kMinSpanNs || ns >= std::uint64_t{1} << 62) return clock;
 
     const Uint128 measured = static_cast<Uint128>(ticks) * 1'000'000;
     const Uint128 stated = static_cast<Uint128>(ns) * tsc_khz;

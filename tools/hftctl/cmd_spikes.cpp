@@ -1,2 +1,200 @@
+// SPDX-License-Identifier: MIT
+// hftctl spikes: why threads were late, from a capture or live.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <optional>
+
+#include "hftmon/analyzer.hpp"
+#include "hftmon/merge.hpp"
+#include "hftmon/recorder.hpp"
+#include "hftmon/report.hpp"
+#include "tools/hftctl/capture_input.hpp"
+#include "tools/hftctl/child.hpp"
 #include "tools/hftctl/command.hpp"
-namespace hftctl { void add_spikes(CLI::App&, int&) {} }
+#include "tools/hftctl/options.hpp"
+
+namespace hftctl {
+
+namespace {
+
+using hftmon::Nanoseconds;
+using hftmon::TscTime;
+
+struct SpikesOptions {
+    CaptureOptions capture;
+    std::string input, over = "50us";
+    std::size_t top = 10;
+    bool json = false, check = false;
+};
+
+/// A delay over the threshold makes the exit status kExitThreshold.
+int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer, bool has_wall_clock,
+                  bool bills_were_shown) {
+    const hftmon::ReportContext context{analyzer.clock(), analyzer.irqs(), analyzer.timeline().first(), has_wall_clock};
+    if (options.json) {
+        fmt::print("{}\n", hftmon::to_json(analyzer, context));
+    } else {
+        if (!bills_were_shown) {
+            for (const hftmon::Bill* bill : analyzer.longest()) fmt::print("{}\n", hftmon::to_text(*bill, context));
+        }
+        fmt::print("{}", hftmon::summary_text(analyzer));
+    }
+    if (options.check) {
+        const auto violations = analyzer.check_invariants();
+        for (const std::string& violation : violations) fmt::print(stderr, "hftctl: invariant broken: {}\n", violation);
+        if (!violations.empty()) return kExitError;
+    }
+    return analyzer.totals().bills != 0 ? kExitThreshold : kExitOk;
+}
+
+hftmon::AnalyzerOptions analyzer_options(const SpikesOptions& options, Nanoseconds over,
+                                         const std::vector<hftmon::Tid>& subjects) {
+    hftmon::AnalyzerOptions result;
+    result.threads = subjects;
+    result.processes = subjects;  // a subject that is a process stands for all its threads
+    result.over = over;
+    result.keep = options.top;
+    return result;
+}
+
+int run_offline(const SpikesOptions& options, Nanoseconds over) {
+    const auto capture = open_capture(options.input);
+    if (!capture) return report(capture.error());
+
+    std::vector<hftmon::Tid> subjects = capture->meta().subjects;
+    if (!options.capture.pids.empty()) {
+        subjects.clear();
+        for (const std::uint32_t pid : options.capture.pids) subjects.push_back({pid});
+    }
+    hftmon::Analyzer analyzer(capture->clock(), analyzer_options(options, over, subjects));
+    for (const auto& list : capture->threads()) analyzer.add_threads(list.entries, list.from, list.to);
+    for (const auto& irq : capture->irqs()) analyzer.add_irq(irq.irq, irq.name);
+
+    auto streams = capture->streams();
+    std::vector<hftmon::CpuStream*> inputs;
+    for (auto& stream : streams) inputs.push_back(&stream);
+    hftmon::Merger merger(inputs);
+    merger.run([&](hftmon::CpuId cpu, std::uint64_t position, std::span<const hftmon::Record> records) {
+        analyzer.consume(cpu, position, records);
+    });
+    analyzer.finish();
+    return finish_report(options, analyzer, !capture->clock_syncs().empty(), false);
+}
+
+/// A session whose records are analysed as they come.
+class LiveAnalysis {
+public:
+    LiveAnalysis(hftmon::Session& session, hftmon::Analyzer& analyzer)
+        : session_(session), analyzer_(analyzer), merger_(inputs_of(session)) {}
+
+    /// What had been written before the previous call is complete on every CPU
+    /// by now: a probe does not take as long as a round.
+    hftmon::Status round(std::chrono::milliseconds timeout) {
+        if (const auto ready = session_.wait(timeout); !ready) return ready.error();
+        const auto now = session_.clock_sync();
+        if (!now) return now.error();
+        feed(horizon_);
+        analyzer_.settle(horizon_);
+        horizon_ = TscTime{now->tsc};
+        return hftmon::ok();
+    }
+    void finish() {
+        feed(hftmon::Merger::kNoHorizon);
+        analyzer_.finish();
+    }
+
+private:
+    static std::vector<hftmon::CpuStream*> inputs_of(hftmon::Session& session) {
+        std::vector<hftmon::CpuStream*> inputs;
+        for (auto& ring : session.rings()) inputs.push_back(&ring);
+        return inputs;
+    }
+    void feed(TscTime horizon) {
+        merger_.run([this](hftmon::CpuId cpu, std::uint64_t position,
+                           std::span<const hftmon::Record> records) { analyzer_.consume(cpu, position, records); },
+                    horizon);
+    }
+
+    hftmon::Session& session_;
+    hftmon::Analyzer& analyzer_;
+    hftmon::Merger merger_;
+    TscTime horizon_{0};
+};
+
+int run_live(const SpikesOptions& options, Nanoseconds over) {
+    auto parsed = options.capture.parse();
+    if (!parsed) return report(parsed.error());
+    auto session = hftmon::Session::open();
+    if (!session) return report(session.error());
+    if (auto status = session->setup(parsed->session); !status) return report(status.error());
+
+    std::optional<Child> child;
+    if (!options.capture.command.empty()) {
+        auto spawned = Child::spawn(options.capture.command);
+        if (!spawned) return report(spawned.error());
+        child.emplace(*std::move(spawned));
+        parsed->subjects.push_back(child->pid());
+    }
+
+    const auto info = session->info();
+    const auto sync = session->clock_sync();
+    const auto threads = session->threads();
+    if (!info) return report(info.error());
+    if (!sync) return report(sync.error());
+    if (!threads) return report(threads.error());
+
+    auto analysis_options = analyzer_options(options, over, parsed->subjects);
+    const auto clock = hftmon::TscClock::from_sync(info->tsc_khz, *sync);
+    const hftmon::Analyzer* shown = nullptr;
+    if (!options.json) {
+        analysis_options.on_bill = [&](const hftmon::Bill& bill) {
+            const hftmon::ReportContext context{clock, shown->irqs(), TscTime{sync->tsc}, true};
+            fmt::print("{}\n", hftmon::to_text(bill, context));
+            std::fflush(stdout);
+        };
+    }
+    hftmon::Analyzer analyzer(clock, std::move(analysis_options));
+    shown = &analyzer;
+    analyzer.add_threads(threads->entries, threads->from, threads->to);
+    for (const auto& irq : hftmon::read_irq_names()) analyzer.add_irq(irq.irq, irq.name);
+
+    install_stop_handlers();
+    if (auto status = session->start(); !status) return report(status.error());
+    if (child) {
+        if (auto status = child->release(); !status) return report(status.error());
+    }
+    LiveAnalysis live(*session, analyzer);
+    const auto start = std::chrono::steady_clock::now();
+    while (!stop_requested() && !(child && child->ended()) &&
+           !(parsed->duration && std::chrono::steady_clock::now() - start >= *parsed->duration)) {
+        if (auto status = live.round(std::chrono::milliseconds(50)); !status) return report(status.error());
+    }
+    if (auto status = session->stop(); !status) return report(status.error());
+    live.finish();
+    return finish_report(options, analyzer, true, !options.json);
+}
+
+int run_spikes(const SpikesOptions& options) {
+    const auto over = parse_duration(options.over);
+    if (!over) return report(over.error());
+    return options.input.empty() ? run_live(options, *over) : run_offline(options, *over);
+}
+
+}  // namespace
+
+void add_spikes(CLI::App& app, int& exit_code) {
+    auto* command = app.add_subcommand("spikes", "Delays over a threshold, each with its bill by cause");
+    auto options = std::make_shared<SpikesOptions>();
+    command->add_option("-i,--input", options->input, "Analyse this capture (default: live)")->type_name("FILE");
+    command->add_option("--over", options->over, "Threshold (default: 50us)")->type_name("TIME");
+    command->add_option("--top", options->top, "Bills to show from a capture, the longest (default: 10)")->type_name("N");
+    command->add_flag("--json", options->json, "Machine-readable output (docs/json.md)");
+    command->add_flag("--check", options->check, "Verify the analysis' invariants; broken ones are an error");
+    options->capture.add_to(*command);
+    command->footer("Exit status 3: a delay over the threshold was found.");
+    command->callback([options, &exit_code] { exit_code = run_spikes(*options); });
+}
+
+}  // namespace hftctl

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/// Bills for people and for programs. Nothing here computes a figure.
+#pragma once
+
+#include <string>
+
+#include "hftmon/analyzer.hpp"
+#include "hftmon/attribution.hpp"
+#include "hftmon/clock.hpp"
+
+namespace hftmon {
+
+/// What a bill needs to be told. Borrows: must not outlive what it names.
+struct ReportContext {
+    const TscClock& clock;
+    const IrqNames& irqs;
+    TscTime origin;               ///< times are given from here on; usually Timeline::first()
+    bool has_wall_clock = false;  ///< the clock is tied to CLOCK_REALTIME: say that, too
+};
+
+/// A bill as a table, several lines, each ended by a newline. The times and the
+/// shares that are shown sum to the totals that are shown. Bytes of names that
+/// are not printable ASCII are shown as '?'.
+[[nodiscard]] std::string to_text(const Bill& bill, const ReportContext& context);
+/// Loss, anomalies and delays of all threads that were asked about; loss is
+/// said even when it is zero. At most `max_threads` rows, those with the
+/// longest delay.
+[[nodiscard]] std::string summary_text(const Analyzer& analyzer, std::size_t max_threads = 20);
+
+/// A bill as one JSON object, one line without a newline. docs/json.md.
+[[nodiscard]] std::string to_json(const Bill& bill, const ReportContext& context);
+/// Everything: totals, anomalies, threads, and the bills that were kept.
+[[nodiscard]] std::string to_json(const Analyzer& analyzer, const ReportContext& context);
+
+/// "FIFO 90", "RR 1", "deadline", "nice -5", "batch, nice 0", "idle class";
+/// "boosted to 90" for a fair thread that inherited a real-time priority;
+/// empty when the priority is not known.
+[[nodiscard]] std::string priority_text(std::int16_t prio, Policy policy);
+
+}  // namespace hftmon

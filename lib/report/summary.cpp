@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "hftmon/report.hpp"
+
+namespace hftmon {
+namespace {
+
+std::string label_of(const Analyzer& analyzer, const ThreadDelays& thread) {
+    std::string name = "?";
+    if (const auto found = analyzer.names().lookup(thread.tid, thread.last); found && !found->comm.view().empty()) {
+        name = found->comm.view();
+    }
+    for (char& c : name) {
+        if (c < ' ' || c > '~') c = '?';
+    }
+    return fmt::format("{}/{}", name, thread.tid.value);
+}
+
+std::string columns(const DelayStats& stats, const TscClock& clock) {
+    return fmt::format(" {:>9} {:>6} {:>10.1f}", stats.count, stats.over,
+                       static_cast<double>(clock.to_ns(stats.max).count()) * 1e-3);
+}
+
+TscTicks worst(const ThreadDelays& thread) noexcept {
+    return std::max(thread.of(DelayKind::kWakeup).max, thread.of(DelayKind::kPreemption).max);
+}
+
+}  // namespace
+
+std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
+    const AnalyzerTotals& totals = analyzer.totals();
+    std::vector<const ThreadDelays*> threads = analyzer.threads();
+    std::stable_sort(threads.begin(), threads.end(),
+                     [](const ThreadDelays* a, const ThreadDelays* b) { return worst(*a) > worst(*b); });
+    const std::size_t shown = std::min(max_threads, threads.size());
+
+    std::string out;
+    if (shown > 0) {
+        out += fmt::format("{:<24} {:^27} {:^27}\n", "", "wakeups", "preemptions");
+        out += fmt::format("{:<24} {:>9} {:>6} {:>10} {:>9} {:>6} {:>10}\n", "thread", "count", "over", "max us", "count",
+                           "over", "max us");
+    }
+    for (std::size_t i = 0; i < shown; ++i) {
+        out += fmt::format("{:<24}{}{}\n", label_of(analyzer, *threads[i]),
+                           columns(threads[i]->of(DelayKind::kWakeup), analyzer.clock()),
+                           columns(threads[i]->of(DelayKind::kPreemption), analyzer.clock()));
+    }
+    if (shown < threads.size()) out += fmt::format("... and {} more threads\n", threads.size() - shown);
+    out += fmt::format("{} events, {} lost in {} gaps, {} damaged, {} unknown, {} anomalies\n", totals.events, totals.lost,
+                       totals.gaps, totals.bad_records + totals.repeated, totals.unknown_types,
+                       analyzer.anomalies().total());
+    out += fmt::format("{} bills, {} of them incomplete\n", totals.bills, totals.incomplete);
+    return out;
+}
+
+}  // namespace hftmon

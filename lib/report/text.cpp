@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+#include <vector>
+
+#include "hftmon/report.hpp"
+
+namespace hftmon {
+namespace {
+
+/// The unit that a whole table is in.
+struct Unit {
+    const char* name;
+    std::int64_t ns;
+};
+
+Unit unit_for(std::int64_t ns) noexcept {
+    if (ns >= 10'000'000'000) return {"s", 1'000'000'000};
+    if (ns >= 10'000'000) return {"ms", 1'000'000};
+    return {"us", 1'000};
+}
+
+/// Shares out `whole` in proportion to `parts`, so that the shares sum to it:
+/// each gets its floor, the largest remainders get one more.
+std::vector<std::int64_t> apportion(const std::vector<std::int64_t>& parts, std::int64_t whole) {
+    const std::int64_t sum = std::accumulate(parts.begin(), parts.end(), std::int64_t{0});
+    std::vector<std::int64_t> shares(parts.size(), 0);
+    if (sum <= 0) return shares;
+    __extension__ using Wide = __int128;
+    std::vector<std::int64_t> remainders(parts.size());
+    std::int64_t left = whole;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const Wide scaled = static_cast<Wide>(parts[i]) * whole;
+        shares[i] = static_cast<std::int64_t>(scaled / sum);
+        remainders[i] = static_cast<std::int64_t>(scaled % sum);
+        left -= shares[i];
+    }
+    std::vector<std::size_t> order(parts.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return remainders[a] > remainders[b]; });
+    for (std::size_t i = 0; i < order.size() && left > 0; ++i, --left) ++shares[order[i]];
+    return shares;
+}
+
+/// Tenths, of a unit or of a percent.
+std::string tenths(std::int64_t value) { return fmt::format("{}.{}", value / 10, value % 10); }
+
+std::int64_t to_tenths(std::int64_t ns, const Unit& unit) noexcept {
+    return (ns + unit.ns / 20) / (unit.ns / 10);
+}
+
+std::string duration(TscTicks ticks, const TscClock& clock) {
+    const std::int64_t ns = clock.to_ns(ticks).count();
+    const Unit unit = unit_for(ns);
+    return tenths(to_tenths(ns, unit)) + " " + unit.name;
+}
+
+std::string printable(const Comm& comm) {
+    std::string text(comm.view());
+    for (char& c : text) {
+        if (c < ' ' || c > '~') c = '?';
+    }
+    return text.empty() ? "?" : text;
+}
+
+std::string thread_text(const Comm& comm, std::uint32_t tid, std::int16_t prio, Policy policy) {
+    const std::string priority = priority_text(prio, policy);
+    return fmt::format("{}/{}{}", printable(comm), tid, priority.empty() ? "" : " (" + priority + ")");
+}
+
+std::string irq_text(std::uint32_t irq, const IrqNames& irqs) {
+    const auto found = irqs.find(irq);
+    std::string text = fmt::format("irq {}", irq);
+    if (found == irqs.end() || found->second.empty()) return text;
+    for (const char c : " " + found->second) text += c < ' ' || c > '~' ? '?' : c;
+    return text;
+}
+
+std::string idle_text(std::uint32_t state) {
+    return state == kIdleStateUnknown ? "" : fmt::format(" (state {})", state);
+}
+
+/// Causes other than threads.
+std::string owner_text(CauseKind kind, std::uint32_t subject, const IrqNames& irqs) {
+    switch (kind) {
+        case CauseKind::kIrq: return irq_text(subject, irqs);
+        case CauseKind::kSoftirq: return fmt::format("softirq {}", softirq_name(subject));
+        case CauseKind::kVector: return fmt::format("vector {}", vector_name(static_cast<VectorKind>(subject)));
+        case CauseKind::kNmi: return "NMI";
+        case CauseKind::kIdle: return "idle" + idle_text(subject);
+        case CauseKind::kGap: return "records missing";
+        case CauseKind::kThread:
+        case CauseKind::kUnknown: break;
+    }
+    return "unknown";
+}
+
+const char* relation_text(Relation relation, DelayKind kind) noexcept {
+    switch (relation) {
+        case Relation::kHigher: return kind == DelayKind::kPreemption ? "preempted by " : "behind higher-priority ";
+        case Relation::kEqual: return "behind equal-priority ";
+        case Relation::kLower: return "not preemptible: ";
+        case Relation::kChosen: return "throttled in favour of ";
+        case Relation::kCompeting: return "competing (fair): ";
+        case Relation::kWaker: return "wakeup path of ";
+        case Relation::kStopper: return "stopper ";
+        case Relation::kTimerCallback: return "timer callback behind ";
+        case Relation::kNone: break;
+    }
+    return "behind ";
+}
+
+std::string line_text(const BillLine& line, DelayKind kind, const IrqNames& irqs) {
+    const bool is_thread = line.cause == CauseKind::kThread;
+    const std::string owner = is_thread ? thread_text(line.comm, line.subject, line.prio, line.policy)
+                                        : owner_text(line.cause, line.subject, irqs);
+    if (line.timer_late) return "timer interrupt late: " + owner;
+    if (is_thread) return relation_text(line.relation, kind) + owner;
+    if (line.cause == CauseKind::kIdle) return "idle exit" + idle_text(line.subject);
+    return owner;
+}
+
+std::string waker_text(const Bill& bill, const IrqNames& irqs) {
+    const Waking& waking = bill.delay.waking;
+    const bool is_thread = waking.source.kind == CauseKind::kThread || waking.source.kind == CauseKind::kIdle ||
+                           waking.source.kind == CauseKind::kUnknown;
+    if (waking.context != Context::kTask && !is_thread) {
+        return owner_text(waking.source.kind, waking.source.subject, irqs);
+    }
+    const std::string waker =
+        fmt::format("{}/{}", waking.waker == kIdleTid ? "idle" : printable(bill.other.comm), waking.waker.value);
+    return waking.context == Context::kTask ? waker : "an interrupt of " + waker;
+}
+
+std::string start_text(const Bill& bill, const IrqNames& irqs) {
+    const Delay& delay = bill.delay;
+    switch (delay.reason) {
+        case StartReason::kTimer: return fmt::format("from timer expiry on CPU {}", delay.waking.cpu.value);
+        case StartReason::kWaking:
+            return fmt::format("from waking by {} on CPU {}", waker_text(bill, irqs), delay.waking.cpu.value);
+        case StartReason::kNewThread: return fmt::format("from its creation by {}", waker_text(bill, irqs));
+        case StartReason::kPreempted:
+            if (delay.preempted_by == kIdleTid) return "from switch-out to idle";
+            return fmt::format("from switch-out to {}/{}", printable(bill.other.comm), delay.preempted_by.value);
+        case StartReason::kUnseen: break;
+    }
+    return "from its wakeup";
+}
+
+void append_incomplete(std::string& out, const Bill& bill) {
+    constexpr const char* kReasons[] = {"records are missing inside this delay",
+                                        "the waking was not seen, the delay began earlier",
+                                        "it ran on a CPU that it was not seen to move to",
+                                        "it began before the history that is kept"};
+    for (std::size_t bit = 0; bit < std::size(kReasons); ++bit) {
+        if ((bill.incomplete & (1u << bit)) != 0) out += fmt::format("  incomplete: {}\n", kReasons[bit]);
+    }
+}
+
+void append_after(std::string& out, const Bill& bill, const ReportContext& context) {
+    if (bill.after_switch_in.empty() && !bill.after_has_gap) return;
+    std::string row = "  after switch-in:";
+    const char* separator = " ";
+    for (const BillLine& line : bill.after_switch_in) {
+        const std::string item = fmt::format("{} {}", owner_text(line.cause, line.subject, context.irqs),
+                                             duration(line.ticks, context.clock));
+        row += separator;
+        if (row.size() + item.size() > 78 && row.size() > 20) {
+            out += row + "\n";
+            row = "                   ";
+        }
+        row += item;
+        separator = ", ";
+    }
+    if (bill.after_has_gap) row += std::string(separator) + "records missing";
+    out += row + "\n";
+}
+
+void append_table(std::string& out, const Bill& bill, const ReportContext& context) {
+    std::vector<std::string> labels;
+    std::vector<std::int64_t> ticks;
+    for (const BillLine& line : bill.lines) {
+        labels.push_back(line_text(line, bill.delay.kind, context.irqs));
+        ticks.push_back(line.ticks.value);
+    }
+    labels.emplace_back("unattributed");
+    ticks.push_back(bill.unattributed.value);
+
+    const TscTicks total = bill.total();
+    const std::int64_t ns = context.clock.to_ns(total).count();
+    const Unit unit = unit_for(ns);
+    const std::int64_t shown = to_tenths(ns, unit);
+    const std::vector<std::int64_t> times = apportion(ticks, shown);
+    const std::vector<std::int64_t> shares = apportion(ticks, 1000);
+    std::size_t width = 44;
+    for (const std::string& text : labels) width = std::max(width, text.size());
+
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        out += fmt::format("  {:<{}} {:>8} {} {:>5}%", labels[i], width, tenths(times[i]), unit.name, tenths(shares[i]));
+        if (i < bill.lines.size()) {
+            out += fmt::format(" {:>4}x", bill.lines[i].stretches);
+            const std::uint32_t faults = bill.lines[i].page_faults;
+            if (faults > 0) out += fmt::format(", {} page fault{}", faults, faults == 1 ? "" : "s");
+        }
+        out += '\n';
+    }
+    out += fmt::format("  {:<{}} {:>8} {} {:>5}%\n", "", width, tenths(shown), unit.name, total.value > 0 ? "100.0" : "0.0");
+}
+
+}  // namespace
+
+std::string priority_text(std::int16_t prio, Policy policy) {
+    if (prio == kPrioUnknown) return "";
+    if (prio < 0 || policy == Policy::kDeadline) return "deadline";
+    const bool is_realtime = policy == Policy::kFifo || policy == Policy::kRoundRobin;
+    if (is_realtime) return fmt::format("{} {}", policy == Policy::kFifo ? "FIFO" : "RR", 99 - prio);
+    if (prio < 100) return fmt::format("boosted to {}", 99 - prio);
+    switch (policy) {
+        case Policy::kBatch: return fmt::format("batch, nice {}", prio - 120);
+        case Policy::kIdle: return "idle class";
+        case Policy::kExt: return fmt::format("ext, nice {}", prio - 120);
+        default: return fmt::format("nice {}", prio - 120);
+    }
+}
+
+std::string to_text(const Bill& bill, const ReportContext& context) {
+    const Delay& delay = bill.delay;
+    const std::int64_t offset = context.clock.to_ns(delay.start - context.origin).count();
+    std::string out = fmt::format(
+        "{} {} {} {} CPU {} at +{:.6f} s\n  {} to switch-in",
+        thread_text(bill.thread.comm, delay.tid.value, delay.prio, delay.policy),
+        delay.kind == DelayKind::kWakeup ? "woke" : "lost", duration(delay.length(), context.clock),
+        delay.kind == DelayKind::kWakeup ? "late on" : "of", delay.cpu.value, static_cast<double>(offset) * 1e-9,
+        start_text(bill, context.irqs));
+    if (delay.hops.size() > 1) out += fmt::format(", moved {}x while waiting", delay.hops.size() - 1);
+    out += '\n';
+    append_table(out, bill, context);
+    append_after(out, bill, context);
+    append_incomplete(out, bill);
+    return out;
+}
+
+}  // namespace hftmon
