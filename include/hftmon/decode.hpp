@@ -47,7 +47,8 @@ struct Decoded {
 /// kinds are enumerators, softirq numbers are below 32, vectors below 256. Ids,
 /// CPU numbers, interrupt numbers and task states may be anything.
 ///
-/// Skip `records` records (one for kTruncated) and go on with the next.
+/// Skip `records` records and go on with the next. kTruncated: records.size() was
+/// 1. Streams and Mergers never cut a run, so skip that one too: it is damaged.
 template <class Visitor>
 Decoded visit_record(std::span<const Record> records, CpuId cpu, std::uint64_t position,
                      Visitor&& visitor) noexcept(detail::kNothrowVisitor<Visitor, EventBody>);

@@ -45,6 +45,8 @@ public:
     Result<CaptureStats> finish();
 
     [[nodiscard]] std::uint64_t bytes() const noexcept;
+    /// What the file says of itself; end_realtime is set by finish().
+    [[nodiscard]] const CaptureMeta& meta() const noexcept;
     [[nodiscard]] Session& session() noexcept;
 
 private:

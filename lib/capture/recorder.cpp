@@ -12,6 +12,7 @@ namespace hftmon {
 struct Recorder::Impl {
     Session session;
     CaptureWriter writer;
+    CaptureMeta meta;
 };
 
 namespace {
@@ -88,7 +89,7 @@ Result<Recorder> Recorder::start(const Options& options) {
     meta->sources = started->sources;
     if (auto status = writer->meta(*meta); !status) return status.error();
     return Recorder(std::make_unique<Impl>(
-        Impl{*std::move(session), *std::move(writer)}));
+        Impl{*std::move(session), *std::move(writer), *std::move(meta)}));
 }
 
 Status Recorder::pump(std::chrono::milliseconds timeout) {
@@ -123,12 +124,13 @@ Result<CaptureStats> Recorder::finish() {
     if (auto status = writer.stats(stats); !status) return status.error();
     const auto sync = session.clock_sync();
     if (!sync) return sync.error();
-    const Nanoseconds now(static_cast<std::int64_t>(sync->realtime_ns));
-    if (auto status = writer.finish(now); !status) return status.error();
+    impl_->meta.end_realtime = Nanoseconds(static_cast<std::int64_t>(sync->realtime_ns));
+    if (auto status = writer.finish(impl_->meta.end_realtime); !status) return status.error();
     return stats;
 }
 
 std::uint64_t Recorder::bytes() const noexcept { return impl_->writer.bytes(); }
+const CaptureMeta& Recorder::meta() const noexcept { return impl_->meta; }
 Session& Recorder::session() noexcept { return impl_->session; }
 
 }  // namespace hftmon

@@ -25,5 +25,5 @@ SPLAT="(^|\\] )($SPLAT_START)|$SPLAT_INSIDE"
 
 splat_find() {
 	grep -aE -q -- "$SPLAT" "$1" || return 1
-	grep -aE -B 3 -A 40 -- "$SPLAT" "$1" | head -n 150
+	grep -aE -B 3 -A 70 -- "$SPLAT" "$1" | head -n 200
 }

@@ -11,8 +11,10 @@
 
 # The run folder, seen by the guest through its 9p mount.
 vm_prepare() {
-	local name
-	RUN=$(mktemp -d "${TMPDIR:-/tmp}/hftmon-vm.XXXXXX")
+	local name base=${TMPDIR:-/tmp}
+	# The name of this folder goes through command lines that know no quotes.
+	[[ $base =~ ^[A-Za-z0-9/._-]+$ ]] || base=/tmp
+	RUN=$(mktemp -d "$base/hftmon-vm.XXXXXX")
 	trap vm_cleanup EXIT
 	trap 'exit 143' TERM
 	trap 'exit 129' HUP
@@ -100,7 +102,7 @@ vm_arguments() {
 	ARGS+=(-chardev "file,id=console,path=$RUN/console" -serial chardev:console
 		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
 		-device "virtio-9p-pci,fsdev=root,mount_tag=hostroot"
-		-fsdev "local,id=out,path=$TREE/out,security_model=none"
+		-fsdev "local,id=out,path=${TREE//,/,,}/out,security_model=none"
 		-device "virtio-9p-pci,fsdev=out,mount_tag=hostout"
 		-device virtio-serial-pci
 		-chardev "stdio,id=in,signal=off" -device "virtserialport,chardev=in,name=hftmon.stdin"
@@ -212,7 +214,7 @@ vm_finish() {
 # The verdict: the kernel's complaints come first, whatever the command said.
 vm_judge() {
 	if splat_find "$RUN/console" >"$RUN/splat"; then
-		tr -d '\r' <"$RUN/splat" | grep -av 'hftmon-vm: end' >&2
+		tr -d '\r' <"$RUN/splat" | grep -av 'hftmon-vm: end' >&2 || true
 		die -s 125 "the guest's kernel complained (see above)"
 	fi
 	[[ -z $STATUS ]] || exit "$STATUS"

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
 #include "hftmon/recorder.hpp"
+#include "tools/hftctl/capture_summary.hpp"
 #include "tools/hftctl/child.hpp"
 #include "tools/hftctl/command.hpp"
 #include "tools/hftctl/options.hpp"
@@ -40,16 +42,12 @@ private:
     Clock::time_point start_ = Clock::now(), last_ = start_;
 };
 
-void print_summary(const RecordOptions& options, const hftmon::CaptureStats& stats) {
-    std::uint64_t read = 0, lost = 0, overwritten = 0;
-    for (const auto& cpu : stats.cpus) {
-        read += cpu.read;
-        lost += cpu.lost;
-        overwritten += cpu.overwritten;
+void print_summary(const RecordOptions& options, hftmon::Recorder& recorder, const hftmon::CaptureStats& stats) {
+    fmt::print(stderr, "{}: {}", options.path, to_text(summarize(recorder.meta(), stats)));
+    const auto lost = [](const auto& cpu) { return cpu.lost != 0; };
+    if (std::any_of(stats.cpus.begin(), stats.cpus.end(), lost)) {
+        fmt::print(stderr, "records were lost: take a larger --ring, or capture fewer CPUs\n");
     }
-    fmt::print(stderr, "{}: {} records of {} CPUs, {} lost, {} overwritten\n", options.path, read, stats.cpus.size(), lost,
-               overwritten);
-    if (lost != 0) fmt::print(stderr, "records were lost: take a larger --ring, or capture fewer CPUs\n");
 }
 
 int run_record(const RecordOptions& options) {
@@ -82,7 +80,7 @@ int run_record(const RecordOptions& options) {
     const auto stats = recorder->finish();
     progress.end();
     if (!stats) return report(stats.error());
-    print_summary(options, *stats);
+    print_summary(options, *recorder, *stats);
     if (child && child->ended() && child->exit_code() != 0) {
         fmt::print(stderr, "note: the command ended with status {}\n", child->exit_code());
     }

@@ -11,6 +11,7 @@
 #include "hftmon/recorder.hpp"
 #include "hftmon/report.hpp"
 #include "tools/hftctl/capture_input.hpp"
+#include "tools/hftctl/capture_summary.hpp"
 #include "tools/hftctl/child.hpp"
 #include "tools/hftctl/command.hpp"
 #include "tools/hftctl/options.hpp"
@@ -30,16 +31,20 @@ struct SpikesOptions {
 };
 
 /// A delay over the threshold makes the exit status kExitThreshold.
+/// `summary`: of the capture, absent when live or when the capture was cut.
 int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer, bool has_wall_clock,
-                  bool bills_were_shown) {
+                  bool bills_were_shown, const std::optional<CaptureSummary>& summary) {
     const hftmon::ReportContext context{analyzer.clock(), analyzer.irqs(), analyzer.timeline().first(), has_wall_clock};
     if (options.json) {
-        fmt::print("{}\n", hftmon::to_json(analyzer, context));
+        auto json = nlohmann::ordered_json::parse(hftmon::to_json(analyzer, context));
+        json["capture"] = summary ? to_json(*summary) : nlohmann::ordered_json();
+        fmt::print("{}\n", json.dump());
     } else {
         if (!bills_were_shown) {
             for (const hftmon::Bill* bill : analyzer.longest()) fmt::print("{}\n", hftmon::to_text(*bill, context));
         }
         fmt::print("{}", hftmon::summary_text(analyzer));
+        if (summary) fmt::print("{}", to_text(*summary));
     }
     if (options.check) {
         const auto violations = analyzer.check_invariants();
@@ -80,7 +85,9 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
         analyzer.consume(cpu, position, records);
     });
     analyzer.finish();
-    return finish_report(options, analyzer, !capture->clock_syncs().empty(), false);
+    std::optional<CaptureSummary> summary;
+    if (capture->stats()) summary = summarize(capture->meta(), *capture->stats());
+    return finish_report(options, analyzer, !capture->clock_syncs().empty(), false, summary);
 }
 
 /// A session whose records are analysed as they come.
@@ -173,7 +180,7 @@ int run_live(const SpikesOptions& options, Nanoseconds over) {
     }
     if (auto status = session->stop(); !status) return report(status.error());
     live.finish();
-    return finish_report(options, analyzer, true, !options.json);
+    return finish_report(options, analyzer, true, !options.json, std::nullopt);
 }
 
 int run_spikes(const SpikesOptions& options) {

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/// What a capture holds, what it lost, and what making it cost.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "hftmon/capture.hpp"
+
+namespace hftctl {
+
+/// Sums over the CPUs of one capture. Shares are of one CPU's time.
+struct CaptureSummary {
+    std::uint64_t produced = 0, read = 0, lost = 0, overwritten = 0;
+    std::size_t cpus = 0;
+    double seconds = 0;          ///< of recording; 0 when not known
+    double probe_share = 0;      ///< time in probes, average over the CPUs
+    double probe_ns = 0;         ///< mean time of one probe run; 0 when none was timed
+    double collector_share = 0;  ///< CPU time of the recording process
+};
+
+/// probe_share and probe_ns come from the one probe run in 64 that is timed.
+CaptureSummary summarize(const hftmon::CaptureMeta& meta, const hftmon::CaptureStats& stats);
+
+/// Two lines, each ended by a newline.
+std::string to_text(const CaptureSummary& summary);
+nlohmann::ordered_json to_json(const CaptureSummary& summary);
+
+}  // namespace hftctl
