@@ -42,6 +42,7 @@ LIB_SRC := $(wildcard lib/*/*.cpp)
 TOOL_SRC := $(wildcard tools/hftctl/*.cpp tools/hftctl/*/*.cpp)
 UNIT_SRC := $(wildcard tests/unit/*.cpp)
 PLANT_SRC := $(wildcard tests/plant/*.cpp)
+GUEST_SRC := $(wildcard tests/guest/*.cpp)
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.cpp)
 obj = $(patsubst %.cpp,$(OUT)/%.o,$(1))
 
@@ -49,16 +50,19 @@ LIB := $(OUT)/libhftmon.a $(OUT)/libhftmon.so.$(SOVERSION)
 HFTCTL := $(if $(TOOL_SRC),$(OUT)/hftctl)
 UNIT := $(if $(UNIT_SRC),$(OUT)/unit_tests)
 PLANT := $(if $(PLANT_SRC),$(OUT)/plant)
+GUEST := $(patsubst tests/guest/%.cpp,$(OUT)/guest/%,$(GUEST_SRC))
 FUZZ := $(patsubst tests/fuzz/%.cpp,$(OUT)/%,$(FUZZ_SRC))
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .SUFFIXES:
-.PHONY: all lib tools module tests test test-unit test-abi test-fuzz check-layers check demo dkms-install install \
+.PHONY: all lib tools module tests guest-programs test test-unit test-abi test-fuzz check-layers check demo dkms-install install \
 	lint format clean help FORCE
 all: lib tools module-if-possible
 lib: $(LIB)
 tools: $(HFTCTL)
-tests: $(UNIT) $(PLANT) $(FUZZ)
+tests: $(UNIT) $(PLANT) $(FUZZ) $(GUEST)
+guest-programs: $(GUEST)
 
 help:
 	@sed -n '3,12s/^# \{0,1\}//p' Makefile
@@ -87,7 +91,7 @@ $(OUT)/%.o: %.cpp $(OUT)/flags | $(OUT)/needs
 	@$(call say,CXX,$<)
 	$(Q)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(TOOL_SRC) $(UNIT_SRC) $(PLANT_SRC) $(FUZZ_SRC)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(TOOL_SRC) $(UNIT_SRC) $(PLANT_SRC) $(GUEST_SRC) $(wildcard tests/fuzz/*.cpp)))
 
 # ---- linking ---------------------------------------------------------------
 
@@ -114,8 +118,13 @@ $(OUT)/plant: $(call obj,$(PLANT_SRC)) $(OUT)/libhftmon.a
 	@$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lfmt -pthread -o $@
 
+$(OUT)/guest/%: $(OUT)/tests/guest/%.o $(OUT)/libhftmon.a
+	@mkdir -p $(@D)
+	@$(call say,LD,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lfmt -pthread -o $@
+
 # With SAN=fuzzer (clang) libFuzzer's main, else the deterministic driver.
-FUZZ_MAIN := $(if $(filter fuzzer,$(SAN)),-fsanitize=fuzzer,$(OUT)/tests/fuzz/driver.o)
+FUZZ_MAIN := $(if $(filter fuzzer,$(SAN)),-fsanitize=fuzzer,$(OUT)/tests/fuzz/driver.o $(OUT)/tests/fuzz/seeds.o)
 $(OUT)/%_fuzz: $(OUT)/tests/fuzz/%_fuzz.o $(OUT)/libhftmon.a $(filter %.o,$(FUZZ_MAIN))
 	@$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $(filter-out %.a,$^) $(filter %.a,$^) $(filter -f%,$(FUZZ_MAIN)) -lfmt -o $@
@@ -156,6 +165,8 @@ lint:
 	shellcheck $(shell git ls-files -co --exclude-standard scripts tests | xargs grep -lE '^#!/(usr/)?bin/(env )?(ba)?sh|^# shellcheck shell')
 format:
 	clang-format -i $(CXX_FILES)
+
+include tests/ring/ring.mk
 
 # ---- installing ------------------------------------------------------------
 

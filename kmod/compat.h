@@ -31,7 +31,6 @@
 #include <asm/trace/exceptions.h>
 #endif
 
-
 /* vma->vm_flags is written through helpers since 6.3. */
 #if !HAVE_VM_FLAGS_SET
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
@@ -69,10 +68,10 @@ static __always_inline bool local_try_cmpxchg(local_t *word, long *old, long new
 
 /* hrtimer_expire_entry passes the time by value since 7.0. */
 #if HAVE_hrtimer_expire_entry_value
-typedef ktime_t hftmon_hrtimer_now_t;
+#define HFTMON_HRTIMER_NOW_T ktime_t
 #define HFTMON_CHECK_HRTIMER_EXPIRE HFTMON_CHECK_hrtimer_expire_entry_value
 #else
-typedef ktime_t *hftmon_hrtimer_now_t;
+#define HFTMON_HRTIMER_NOW_T ktime_t *
 #define HFTMON_CHECK_HRTIMER_EXPIRE HFTMON_CHECK_hrtimer_expire_entry
 #endif
 #define HFTMON_HAVE_HRTIMER_EXPIRE \

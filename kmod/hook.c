@@ -73,7 +73,8 @@ static struct source sources[HFTMON_SOURCE_COUNT] = {
 	ONE(PAGE_FAULT_USER, page_fault_user, HFTMON_HAVE_PAGE_FAULT_USER),
 	ONE(PAGE_FAULT_KERNEL, page_fault_kernel, HFTMON_HAVE_PAGE_FAULT_KERNEL),
 	ONE(CPU_IDLE, cpu_idle, HAVE_cpu_idle),
-	PAIR(HRTIMER_EXPIRE, hrtimer_expire, HFTMON_HAVE_HRTIMER_EXPIRE && HAVE_hrtimer_expire_exit),
+	PAIR(HRTIMER_EXPIRE, hrtimer_expire,
+	     HFTMON_HAVE_HRTIMER_EXPIRE && HAVE_hrtimer_expire_exit),
 };
 
 /* The first hook is always there; a source of one tracepoint has no second. */

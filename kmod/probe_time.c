@@ -77,7 +77,7 @@ static __always_inline s64 hrtimer_late_ns(struct hrtimer *timer)
 }
 
 void hftmon_probe_hrtimer_expire_entry(void *data, struct hrtimer *timer,
-				       hftmon_hrtimer_now_t now)
+				       HFTMON_HRTIMER_NOW_T now)
 {
 	struct hftmon_record event = {
 		.type = HFTMON_REC_HRTIMER_EXPIRE_ENTRY,

@@ -41,7 +41,7 @@ void hftmon_probe_page_fault_kernel(void *data, unsigned long address, struct pt
 				    unsigned long error_code);
 void hftmon_probe_cpu_idle(void *data, unsigned int state, unsigned int cpu);
 void hftmon_probe_hrtimer_expire_entry(void *data, struct hrtimer *timer,
-				       hftmon_hrtimer_now_t now);
+				       HFTMON_HRTIMER_NOW_T now);
 void hftmon_probe_hrtimer_expire_exit(void *data, struct hrtimer *timer);
 
 #endif /* HFTMON_PROBES_H */

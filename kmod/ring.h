@@ -20,9 +20,9 @@
 #define hftmon_local_add(word, n)	local_add(n, word)
 #define hftmon_read(lvalue)		READ_ONCE(lvalue)
 #define hftmon_write(lvalue, value)	WRITE_ONCE(lvalue, value)
-#define hftmon_load_acquire(p)		smp_load_acquire(p)
-#define hftmon_store_release(p, value)	smp_store_release(p, value)
-#define hftmon_wmb()			smp_wmb()
+#define hftmon_load_acquire(p)		smp_load_acquire(p)	/* (A)..(D): ring_core.h */
+#define hftmon_store_release(p, value)	smp_store_release(p, value)	/* says with whom */
+#define hftmon_wmb()			smp_wmb()	/* each of them pairs */
 #define hftmon_barrier()		barrier()
 
 static __always_inline bool hftmon_local_try_cmpxchg(local_t *word, u64 old, u64 new)

@@ -259,7 +259,7 @@ int hftmon_session_stop(struct hftmon_session *session)
 	mutex_unlock(&active_lock);
 
 	for_each_cpu(cpu, session->cpus)
-		*per_cpu_ptr(session->meter_end, cpu) = *per_cpu_ptr(&hftmon_meter, cpu);
+		per_cpu_ptr(session->meter_end, cpu)[0] = per_cpu(hftmon_meter, cpu);
 	/* Pairs with hftmon_session_state(): last records before state. */
 	smp_store_release(&session->state, HFTMON_SESSION_STOPPED);
 	hftmon_session_wake(session);

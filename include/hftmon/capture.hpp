@@ -38,12 +38,12 @@ struct CaptureMeta {
     std::string backend = "module";  ///< what the records came from
     std::uint32_t abi_version = HFTMON_ABI_VERSION;
     std::uint32_t schema_version = HFTMON_SCHEMA_VERSION;
-    std::uint32_t clock = HFTMON_CLOCK_TSC;          ///< enum hftmon_clock_id
-    std::uint64_t tsc_khz = 0;                       ///< 1 .. 10^9; 10^6 for HFTMON_CLOCK_MONO
-    bool tsc_invariant = false;                      ///< constant, and runs in all idle states
-    std::uint32_t ring_mode = HFTMON_MODE_STREAM;    ///< enum hftmon_ring_mode
-    std::uint32_t ring_records = 0;                  ///< capacity per CPU
-    std::vector<CpuId> cpus;                         ///< that were recorded
+    std::uint32_t clock = HFTMON_CLOCK_TSC;        ///< enum hftmon_clock_id
+    std::uint64_t tsc_khz = 0;                     ///< 1 .. 10^9; 10^6 for HFTMON_CLOCK_MONO
+    bool tsc_invariant = false;                    ///< constant, and runs in all idle states
+    std::uint32_t ring_mode = HFTMON_MODE_STREAM;  ///< enum hftmon_ring_mode
+    std::uint32_t ring_records = 0;                ///< capacity per CPU
+    std::vector<CpuId> cpus;                       ///< that were recorded
     std::vector<CaptureSource> sources;
     std::vector<Tid> subjects;              ///< threads that the user asked about; empty: none in particular
     std::vector<std::string> command_line;  ///< of the tool that recorded. Bytes that are not UTF-8 do not survive
@@ -81,7 +81,7 @@ struct CaptureCpuStats {
 /// What recording cost and lost.
 struct CaptureStats {
     std::vector<CaptureCpuStats> cpus;
-    Nanoseconds collector_cpu{};  ///< CPU time of the recording process
+    Nanoseconds collector_cpu{};  ///< CPU time of the recording process between start and end_realtime
     friend bool operator==(const CaptureStats&, const CaptureStats&) = default;
 };
 

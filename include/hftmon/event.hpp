@@ -18,7 +18,15 @@ namespace hftmon {
 using Record = ::hftmon_record;
 
 /// The kernel's SCHED_* policy numbers.
-enum class Policy : std::uint8_t { kNormal = 0, kFifo = 1, kRoundRobin = 2, kBatch = 3, kIdle = 5, kDeadline = 6, kExt = 7 };
+enum class Policy : std::uint8_t {
+    kNormal = 0,
+    kFifo = 1,
+    kRoundRobin = 2,
+    kBatch = 3,
+    kIdle = 5,
+    kDeadline = 6,
+    kExt = 7
+};
 
 enum class Context : std::uint8_t { kTask = 0, kSoftirq = 1, kHardirq = 2, kNmi = 3 };
 
@@ -41,6 +49,8 @@ struct EventHeader {
     std::uint64_t position = 0;
 };
 
+// A table, one event per line where it fits.
+// clang-format off
 struct GapEvent { std::uint64_t lost_total; Tid current; };
 struct CpuStateEvent { Tid current; std::int16_t prio; Policy policy; };
 struct SchedSwitchEvent {
@@ -77,9 +87,11 @@ struct NmiEvent { Nanoseconds duration; std::uint32_t handled; };
 struct PageFaultEvent { bool user; std::uint64_t address, ip; std::uint16_t error_code; };
 struct CpuIdleEvent { bool enter; std::uint32_t state; };
 struct HrtimerEvent { bool entry; Nanoseconds late; };
+// clang-format on
 
-using EventBody = std::variant<GapEvent, CpuStateEvent, SchedSwitchEvent, SchedWakeEvent, SchedMigrateEvent, ThreadEvent,
-                               IrqEvent, SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent, HrtimerEvent>;
+using EventBody =
+    std::variant<GapEvent, CpuStateEvent, SchedSwitchEvent, SchedWakeEvent, SchedMigrateEvent, ThreadEvent, IrqEvent,
+                 SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent, HrtimerEvent>;
 
 struct Event {
     EventHeader header;

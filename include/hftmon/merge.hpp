@@ -86,9 +86,9 @@ private:
     struct Source {
         CpuStream* stream = nullptr;
         std::span<const Record> rest{};  ///< peeked and not delivered
-        std::uint64_t position = 0;    ///< of rest.front()
-        std::size_t unreleased = 0;    ///< delivered and not yet released
-        TscTime floor{};               ///< latest time seen: times below count as this
+        std::uint64_t position = 0;      ///< of rest.front()
+        std::size_t unreleased = 0;      ///< delivered and not yet released
+        TscTime floor{};                 ///< latest time seen: times below count as this
     };
     /// A heap entry: the source's next record is at `time`.
     struct Head {

@@ -24,9 +24,9 @@ enum class ErrorCode {
 /// A failure that a user can act on.
 struct [[nodiscard]] Error {
     ErrorCode code = ErrorCode::kSystem;
-    int sys_errno = 0;   ///< errno of the failed call, 0 if none was made
-    std::string what;    ///< what was attempted and what went wrong
-    std::string hint;    ///< what the user can do; may be empty
+    int sys_errno = 0;  ///< errno of the failed call, 0 if none was made
+    std::string what;   ///< what was attempted and what went wrong
+    std::string hint;   ///< what the user can do; may be empty
 
     /// "what: strerror (hint)", one line.
     [[nodiscard]] std::string message() const;

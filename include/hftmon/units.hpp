@@ -21,8 +21,14 @@ struct TscTicks {
     friend constexpr auto operator<=>(TscTicks, TscTicks) = default;
     friend constexpr TscTicks operator+(TscTicks a, TscTicks b) { return {a.value + b.value}; }
     friend constexpr TscTicks operator-(TscTicks a, TscTicks b) { return {a.value - b.value}; }
-    constexpr TscTicks& operator+=(TscTicks other) { value += other.value; return *this; }
-    constexpr TscTicks& operator-=(TscTicks other) { value -= other.value; return *this; }
+    constexpr TscTicks& operator+=(TscTicks other) {
+        value += other.value;
+        return *this;
+    }
+    constexpr TscTicks& operator-=(TscTicks other) {
+        value -= other.value;
+        return *this;
+    }
 };
 
 /// A point in time on the records' clock.
@@ -30,9 +36,7 @@ struct TscTime {
     std::uint64_t value = 0;
 
     friend constexpr auto operator<=>(TscTime, TscTime) = default;
-    friend constexpr TscTicks operator-(TscTime a, TscTime b) {
-        return {static_cast<std::int64_t>(a.value - b.value)};
-    }
+    friend constexpr TscTicks operator-(TscTime a, TscTime b) { return {static_cast<std::int64_t>(a.value - b.value)}; }
     friend constexpr TscTime operator+(TscTime t, TscTicks d) {
         return {t.value + static_cast<std::uint64_t>(d.value)};
     }

@@ -43,12 +43,9 @@ void CpuTimeline::idle(TscTime time, bool enter, std::uint32_t state) {
 void CpuTimeline::page_fault(TscTime time) { faults_.push(time); }
 
 void CpuTimeline::timer_enter(TscTime time, TscTicks late) noexcept {
-    TscTime arrival = time;
-    for (std::size_t i = depth_; i-- > 1;) {
-        const CauseKind kind = levels_[i].cause.kind;
-        if (kind != CauseKind::kIrq && kind != CauseKind::kVector) break;
-        arrival = levels_[i].entered;
-    }
+    const CauseKind kind = top().cause.kind;
+    const bool in_hardirq = kind == CauseKind::kIrq || kind == CauseKind::kVector;
+    const TscTime arrival = in_hardirq ? top().entered : time;
     // Fields are untrusted: a lateness beyond the clock's own zero is cut.
     const std::uint64_t before = std::min(time.value, static_cast<std::uint64_t>(std::max(late, TscTicks{0}).value));
     top().timer = {.active = true, .expiry = {time.value - before}, .arrival = arrival};

@@ -122,8 +122,8 @@ struct CaptureWriter::Impl {
               CpuId cpu = {}, std::uint64_t first_position = 0) noexcept {
         static constexpr std::array<std::byte, format::kAlign> kZeros{};
         const std::uint64_t bytes = head.size() + tail.size();
-        const format::ChunkHeader header{
-            format::kChunkMagic, static_cast<std::uint32_t>(type), bytes, cpu.value, 0, first_position};
+        const format::ChunkHeader header{format::kChunkMagic, static_cast<std::uint32_t>(type), bytes, cpu.value, 0,
+                                         first_position};
         (void)sink.append(bytes_of(header));
         (void)sink.append(head);
         (void)sink.append(tail);
@@ -144,9 +144,15 @@ Result<CaptureWriter> CaptureWriter::create(const std::string& path, const Captu
     if (fd < 0) return Error{code_of(errno), errno, "creating " + path, hint_of(errno)};
 
     CaptureWriter writer(std::make_unique<Impl>(fd, path));
-    const format::FileHeader header{format::kMagic,        format::kMajor,     format::kMinor,
-                                    sizeof(format::FileHeader), HFTMON_RECORD_SIZE, meta.abi_version,
-                                    meta.schema_version,   0,                  {}};
+    const format::FileHeader header{format::kMagic,
+                                    format::kMajor,
+                                    format::kMinor,
+                                    sizeof(format::FileHeader),
+                                    HFTMON_RECORD_SIZE,
+                                    meta.abi_version,
+                                    meta.schema_version,
+                                    0,
+                                    {}};
     (void)writer.impl_->sink.append(bytes_of(header));
     if (Status status = writer.meta(meta); !status) return std::move(status).error();
     // At once, so that a full disk is found before the recording and not after.
@@ -183,8 +189,7 @@ Status CaptureWriter::irqs(std::span<const IrqName> irqs) {
 Status CaptureWriter::records(CpuId cpu, std::uint64_t first_position, std::span<const Record> records) {
     if (records.empty()) return ok();
     impl_->records += records.size();
-    return impl_->status(
-        impl_->chunk(format::ChunkType::kRecords, std::as_bytes(records), {}, cpu, first_position));
+    return impl_->status(impl_->chunk(format::ChunkType::kRecords, std::as_bytes(records), {}, cpu, first_position));
 }
 
 Status CaptureWriter::stats(const CaptureStats& stats) {

@@ -60,10 +60,10 @@ enum class ChunkType : std::uint32_t {
 inline constexpr std::uint32_t kChunkMagic = 0x6b6e6843;  // "Chnk"
 
 struct ChunkHeader {
-    std::uint32_t magic;           ///< kChunkMagic
-    std::uint32_t type;            ///< ChunkType
-    std::uint64_t bytes;           ///< of the body, without padding up to kAlign
-    std::uint32_t cpu;             ///< RECORDS, else 0
+    std::uint32_t magic;  ///< kChunkMagic
+    std::uint32_t type;   ///< ChunkType
+    std::uint64_t bytes;  ///< of the body, without padding up to kAlign
+    std::uint32_t cpu;    ///< RECORDS, else 0
     std::uint32_t reserved;
     std::uint64_t first_position;  ///< RECORDS, else 0
 };

@@ -13,6 +13,7 @@ struct Recorder::Impl {
     Session session;
     CaptureWriter writer;
     CaptureMeta meta;
+    Nanoseconds cpu_at_start;
 };
 
 namespace {
@@ -87,9 +88,10 @@ Result<Recorder> Recorder::start(const Options& options) {
     auto started = session->describe();
     if (!started) return started.error();
     meta->sources = started->sources;
+    meta->start_realtime = started->start_realtime;
     if (auto status = writer->meta(*meta); !status) return status.error();
     return Recorder(std::make_unique<Impl>(
-        Impl{*std::move(session), *std::move(writer), *std::move(meta)}));
+        Impl{*std::move(session), *std::move(writer), *std::move(meta), own_cpu_time()}));
 }
 
 Status Recorder::pump(std::chrono::milliseconds timeout) {
@@ -101,13 +103,15 @@ Status Recorder::pump(std::chrono::milliseconds timeout) {
 Result<CaptureStats> Recorder::finish() {
     Session& session = impl_->session;
     CaptureWriter& writer = impl_->writer;
+    const auto sync = session.clock_sync();
+    if (!sync) return sync.error();
+    CaptureStats stats;
+    stats.collector_cpu = own_cpu_time() - impl_->cpu_at_start;
     if (auto status = session.stop(); !status) return status.error();
     // One peek of a stopped ring is all that it holds.
     if (auto status = drain(session, writer); !status) return status.error();
     if (auto status = write_anchor(session, writer); !status) return status.error();
 
-    CaptureStats stats;
-    stats.collector_cpu = own_cpu_time();
     for (const RingReader& ring : session.rings()) {
         const auto kernel = session.cpu_stats(ring.cpu());
         if (!kernel) return kernel.error();
@@ -122,8 +126,6 @@ Result<CaptureStats> Recorder::finish() {
                               .self_ticks = kernel->self_ticks});
     }
     if (auto status = writer.stats(stats); !status) return status.error();
-    const auto sync = session.clock_sync();
-    if (!sync) return sync.error();
     impl_->meta.end_realtime = Nanoseconds(static_cast<std::int64_t>(sync->realtime_ns));
     if (auto status = writer.finish(impl_->meta.end_realtime); !status) return status.error();
     return stats;

@@ -15,8 +15,8 @@ constexpr std::array<std::string_view, 10> kSoftirqs = {"HI",       "TIMER",   "
 
 // The names of the tracepoints, in the order of hftmon_vector_kind.
 constexpr std::array<std::string_view, HFTMON_VECTOR_KIND_END> kVectors = {
-    "local_timer",      "reschedule",   "call_function",  "call_function_single", "irq_work",          "x86_platform_ipi",
-    "thermal_apic",     "threshold_apic", "error_apic",   "spurious_apic",        "deferred_error_apic"};
+    "local_timer",  "reschedule",     "call_function", "call_function_single", "irq_work",           "x86_platform_ipi",
+    "thermal_apic", "threshold_apic", "error_apic",    "spurious_apic",        "deferred_error_apic"};
 
 }  // namespace
 

@@ -15,8 +15,9 @@ public:
         Spin spin;
         victim_.start(round);
         auto hogging = hog_.run([&] {
-            sleep_until(round.offender_start);
-            spin = spin_until(round.until());
+            victim_.await(round);
+            spin = spin_while([&](Tsc start, Tsc now) { return now < round.until(start); });
+            victim_.let_go();
         });
         hogging.get();
         Delay delay = victim_.finish(round);

@@ -57,8 +57,15 @@ public:
         planted.cpu = static_cast<__u32>(round.setting.cpu);
         planted.start_ns = static_cast<__u64>(round.offender_start);
         planted.until_tsc = round.until();
+        planted.min_ticks = round.length();
         victim_.start(round);
-        driver_.run([&] { device_.run(planted); }).get();
+        driver_.run([&] {
+            // The timer of the module keeps the time, except that a victim
+            // that is to be preempted must be running first.
+            if (round.setting.kind == DelayKind::kPreemption) victim_.await(round);
+            device_.run(planted);
+            victim_.let_go();
+        }).get();
         Delay delay = victim_.finish(round);
         delay.causes.push_back(to_cause(planted));
         return delay;

@@ -27,10 +27,10 @@ public:
         void* area = mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (area == MAP_FAILED) throw_errno("map memory to fault on");
         base_ = static_cast<volatile char*>(area);
-        if (munlock(area, kBytes) != 0 || mprotect(area, kBytes, PROT_READ | PROT_WRITE) != 0 ||
-            madvise(area, kBytes, MADV_NOHUGEPAGE) != 0) {
+        if (munlock(area, kBytes) != 0 || mprotect(area, kBytes, PROT_READ | PROT_WRITE) != 0) {
             throw_errno("prepare memory to fault on");
         }
+        madvise(area, kBytes, MADV_NOHUGEPAGE);  // refused by kernels that have none
     }
     ~FreshPages() { munmap(const_cast<char*>(base_), kBytes); }
     FreshPages(const FreshPages&) = delete;
@@ -60,7 +60,10 @@ public:
         Cause cause{.kind = "page-fault", .name = faulter_.name(), .cpu = faulter_.cpu(), .tid = faulter_.tid()};
         std::uint64_t counted = 0;
         victim_.start(round);
-        auto faulting = faulter_.run([&] { counted = fault(round, cause); });
+        auto faulting = faulter_.run([&] {
+            counted = fault(round, cause);
+            victim_.let_go();
+        });
         faulting.get();
         Delay delay = victim_.finish(round);
         delay.causes.push_back(cause);
@@ -73,14 +76,15 @@ private:
     std::uint64_t fault(const Round& round, Cause& cause) {
         pages_.drop();
         const Tsc wake = round.wake_tsc();
-        const Tsc until = round.until();
         std::uint64_t in_delay = 0;
-        sleep_until(round.offender_start);
+        victim_.await(round);
         const std::uint64_t before = minor_faults();
         cause.start = tsc_now();
+        const Tsc until = round.until(cause.start);
         for (Tsc now = cause.start; now < until; now = tsc_now()) {
             pages_.touch_next();
-            if (now >= wake) ++in_delay;
+            if (now < wake) continue;
+            if (in_delay++ == 0) cause.faults_from = now;
         }
         cause.end = tsc_now();
         cause.faults = in_delay;

@@ -45,12 +45,12 @@ protected:
             woke_on_ = sched_getcpu();
         });
     }
-    /// On the waker: wakes the victim at the planned time.
-    void wake(const Round& round) {
-        sleep_until(round.wake);
+    /// On the waker: wakes the victim; returns when.
+    Tsc wake() {
         slept_ = victim_.worker().state() == 'S';
         wake_at_ = tsc_now();
         event_.signal();
+        return wake_at_;
     }
     Delay seen(const Round& round) const {
         Delay delay = victim_.blank(round);
@@ -79,14 +79,18 @@ public:
 
     Delay plant(const Round& round) override {
         auto waiting = start_victim();
-        waker_.run([&] { wake(round); }).get();
+        waker_.run([&] {
+            sleep_until(round.wake);
+            wake();
+        }).get();
         waiting.get();
         Delay delay = seen(round);
         delay.causes.push_back({.kind = "idle",
                                 .name = "swapper/" + std::to_string(delay.cpu),
                                 .cpu = delay.cpu,
                                 .start = delay.start,
-                                .end = delay.end});
+                                .end = delay.end,
+                                .at_most = true});
         return delay;
     }
 };
@@ -106,32 +110,38 @@ public:
         Spin second_spin;
         Tsc moving = 0;
         Tsc moved = 0;
+        hogging_ = 0;
+        until_ = round.give_up();
         set_affinity(victim_.worker().tid(), {setting.cpu});
         auto waiting = start_victim();
         auto first = first_.run([&] { first_spin = hog(round); });
         auto second = second_.run([&] { second_spin = hog(round); });
         waker_.run([&] {
-            wake(round);
-            sleep_until(round.wake + setting.length_ns / 2);
+            sleep_until(round.wake);
+            while (hogging_ < 2) sleep_until(mono_now() + Round::kLead / 10);
+            const Tsc woken = wake();
+            sleep_until(mono_now() + setting.length_ns / 2);
             moving = tsc_now();
             set_affinity(victim_.worker().tid(), {setting.second_cpu});
             moved = tsc_now();
+            until_ = std::max(woken + round.length(), moved + round.length() / 2);
         }).get();
         waiting.get();
         first.get();
         second.get();
 
         Delay delay = seen(round);
-        delay.causes.push_back(to_cause(first_, first_spin, first_spin.start, moving));
-        delay.causes.push_back(to_cause(second_, second_spin, moved, second_spin.end));
+        delay.causes.push_back(to_cause(first_, first_spin, first_spin.start, std::min(moving, first_spin.end)));
+        delay.causes.push_back(to_cause(second_, second_spin, std::max(moved, second_spin.start), second_spin.end));
         if (delay.cpu != setting.second_cpu) delay.fault = "the victim was not moved while it waited";
         return delay;
     }
 
 private:
-    static Spin hog(const Round& round) {
+    Spin hog(const Round& round) {
         sleep_until(round.offender_start);
-        return spin_until(round.until());
+        ++hogging_;
+        return spin_while([&](Tsc, Tsc now) { return now < until_; });
     }
     static Cause to_cause(const Worker& hog, const Spin& spin, Tsc start, Tsc end) {
         return {.kind = "thread",
@@ -143,6 +153,8 @@ private:
                 .gap = spin.gap};
     }
 
+    std::atomic<int> hogging_ = 0;
+    std::atomic<Tsc> until_ = 0;
     Worker first_;
     Worker second_;
 };

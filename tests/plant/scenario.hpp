@@ -2,6 +2,7 @@
 /// A scenario plants one delay at a time; the runner repeats, checks, prints.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 
@@ -21,12 +22,13 @@ struct Setting {
 };
 
 /// The plan of one delay. The victim is due at `wake`; the offender starts
-/// `kLead` before that (wakeup) or at that time (preemption), on the same CPU,
-/// and keeps the CPU until `until`.
+/// `kLead` before that (wakeup) or at that time (preemption) on the same CPU,
+/// and keeps it until() the victim has waited for length().
 class Round {
 public:
     static constexpr MonoNs kLead = 1'000'000;
     static constexpr MonoNs kMargin = 100'000;
+    static constexpr MonoNs kPatience = 300'000'000;
 
     Round(const Setting& setting, const Clock& clock, MonoNs wake) noexcept;
 
@@ -34,10 +36,14 @@ public:
     const MonoNs wake;
     const MonoNs offender_start;
 
-    /// Planned TSC at `wake`, and of the end of the cause.
+    /// Planned time on the TSC of `wake`, and of the end of the cause.
     [[nodiscard]] Tsc wake_tsc() const noexcept { return clock_.tsc_at(wake); }
-    [[nodiscard]] Tsc until() const noexcept { return clock_.tsc_at(wake + setting.length_ns + kMargin); }
-    [[nodiscard]] Tsc tsc_at(MonoNs ns) const noexcept { return clock_.tsc_at(ns); }
+    [[nodiscard]] Tsc until() const noexcept { return wake_tsc() + length(); }
+    /// The end of a cause that came at `start`, which may have been late.
+    [[nodiscard]] Tsc until(Tsc start) const noexcept { return std::max(until(), start + length()); }
+    [[nodiscard]] Tsc length() const noexcept { return clock_.ticks(setting.length_ns + kMargin); }
+    /// Whoever spins and waits for another thread stops then.
+    [[nodiscard]] Tsc give_up() const noexcept { return until() + clock_.ticks(kPatience); }
     /// To be called after the delay: sets its start to `wake`, converted
     /// between clock readings before and after it.
     void start_at_wake(Delay& delay) const noexcept;

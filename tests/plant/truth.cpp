@@ -13,8 +13,9 @@ void print(std::ostream& out, const Delay& delay, const Cause& cause) {
         << ",\"tid\":" << cause.tid;
     if (cause.number) out << ",\"number\":" << *cause.number;
     out << ",\"start_tsc\":" << cause.start << ",\"end_tsc\":" << cause.end
-        << ",\"expected_ticks\":" << delay.expected(cause) << ",\"gap_ticks\":" << cause.gap;
-    if (cause.faults) out << ",\"faults\":" << *cause.faults;
+        << ",\"expected_ticks\":" << delay.expected(cause) << ",\"bound\":\""
+        << (cause.at_most ? "at_most" : "at_least") << "\",\"gap_ticks\":" << cause.gap;
+    if (cause.faults) out << ",\"faults\":" << *cause.faults << ",\"faults_from_tsc\":" << cause.faults_from;
     out << "}";
 }
 

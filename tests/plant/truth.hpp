@@ -25,7 +25,9 @@ struct Cause {
     Tsc start = 0;
     Tsc end = 0;
     Tsc gap = 0;       ///< part that the offender did not see pass (nested interrupts, host)
-    std::optional<std::uint64_t> faults = {};  ///< page faults inside the delay
+    std::optional<std::uint64_t> faults = {};  ///< page faults from faults_from to the end
+    Tsc faults_from = 0;   ///< one more may fall between the delay's start and this
+    bool at_most = false;  ///< its part of the delay is an upper bound; else a lower one
 };
 
 struct Delay {

@@ -3,25 +3,9 @@
 
 namespace plant {
 
-Spin spin_until(Tsc until) noexcept {
-    constexpr Tsc kGapMin = 10'000;  // 3 to 5 us: more than the loop itself takes
-    Spin spin;
-    spin.start = tsc_now();
-    Tsc last = spin.start;
-    while (last < until) {
-        const Tsc now = tsc_now();
-        if (now - last > kGapMin) spin.gap += now - last;
-        if (now - last > spin.gap_end - spin.gap_start) {
-            spin.gap_start = last;
-            spin.gap_end = now;
-        }
-        last = now;
-    }
-    spin.end = last;
-    return spin;
-}
-
 void Victim::start(const Round& round) {
+    spinning_ = false;
+    let_go_ = false;
     if (round.setting.kind == DelayKind::kWakeup) {
         job_ = worker_.run([this, round] {
             slept_at_ = tsc_now();
@@ -32,10 +16,17 @@ void Victim::start(const Round& round) {
     } else {
         job_ = worker_.run([this, round] {
             sleep_until(round.wake - Round::kLead);
-            spin_ = spin_until(round.until() + (round.until() - round.wake_tsc()) / 5);
+            spinning_ = true;
+            spin_ = spin_while([&](Tsc, Tsc now) { return !let_go_ && now < round.give_up(); });
             woke_on_ = sched_getcpu();
         });
     }
+}
+
+void Victim::await(const Round& round) const noexcept {
+    sleep_until(round.offender_start);
+    if (round.setting.kind != DelayKind::kPreemption) return;
+    while (!spinning_ && tsc_now() < round.give_up()) sleep_until(mono_now() + Round::kLead / 10);
 }
 
 Delay Victim::finish(const Round& round) {

@@ -2,6 +2,8 @@
 /// The thread that is delayed, and what it and its hogs do with their time.
 #pragma once
 
+#include <atomic>
+
 #include "scenario.hpp"
 
 namespace plant {
@@ -16,7 +18,25 @@ struct Spin {
     Tsc gap_end = 0;
 };
 
-Spin spin_until(Tsc until) noexcept;
+/// Spins as long as go_on(start, now) says so.
+template <typename GoOn>
+Spin spin_while(GoOn&& go_on) {
+    constexpr Tsc kGapMin = 10'000;  // 3 to 5 us: more than the loop itself takes
+    Spin spin;
+    spin.start = tsc_now();
+    Tsc last = spin.start;
+    while (go_on(spin.start, last)) {
+        const Tsc now = tsc_now();
+        if (now - last > kGapMin) spin.gap += now - last;
+        if (now - last > spin.gap_end - spin.gap_start) {
+            spin.gap_start = last;
+            spin.gap_end = now;
+        }
+        last = now;
+    }
+    spin.end = last;
+    return spin;
+}
 
 /// Pinned SCHED_FIFO thread "plant-victim".
 class Victim {
@@ -26,6 +46,10 @@ public:
     /// Is late for round.wake (wakeup), or runs then and is pushed away
     /// (preemption). finish() waits and says what the victim saw.
     void start(const Round& round);
+    /// On the offender: sleeps until its time has come.
+    void await(const Round& round) const noexcept;
+    /// The offender has had its time (any thread).
+    void let_go() noexcept { let_go_ = true; }
     Delay finish(const Round& round);
 
     [[nodiscard]] Worker& worker() noexcept { return worker_; }
@@ -34,11 +58,13 @@ public:
 
 private:
     Worker worker_;
-    Job job_;
+    std::atomic<bool> spinning_ = false;
+    std::atomic<bool> let_go_ = false;
     Spin spin_;
     Tsc slept_at_ = 0;
     Tsc woke_at_ = 0;
     int woke_on_ = 0;
+    Job job_;
 };
 
 }  // namespace plant

@@ -30,7 +30,7 @@ struct Damaged {
     /// The file must open, with exactly one chunk left out.
     CaptureReader one_left_out() {
         auto reader = open();
-        BOOST_REQUIRE_MESSAGE(reader.has_value(), reader.error().message());
+        BOOST_REQUIRE_MESSAGE(reader.has_value(), why(reader));
         BOOST_TEST(reader->damaged_chunks() == 1u);
         BOOST_TEST(!reader->truncated());
         return *reader;
@@ -74,7 +74,8 @@ BOOST_FIXTURE_TEST_CASE(cut_at_every_byte, Damaged) {
             BOOST_REQUIRE(reader.error().code == ErrorCode::kCorrupt);
             continue;
         }
-        BOOST_REQUIRE_EQUAL(reader->truncated(), size < whole && size < end + sizeof(ChunkHeader) + sizeof(format::EndBody));
+        BOOST_REQUIRE_EQUAL(reader->truncated(),
+                            size < whole && size < end + sizeof(ChunkHeader) + sizeof(format::EndBody));
         BOOST_REQUIRE_EQUAL(reader->damaged_chunks(), 0u);
         BOOST_REQUIRE_EQUAL(reader->slots(), slots_below(bytes, size));
         BOOST_REQUIRE_LE(reader->readable_bytes(), size);
@@ -89,7 +90,8 @@ BOOST_FIXTURE_TEST_CASE(cut_at_every_byte, Damaged) {
 }
 
 BOOST_FIXTURE_TEST_CASE(cut_files_from_disk, Damaged) {
-    for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{64}, bytes.size() / 2, bytes.size() - 1}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{5}, std::size_t{64}, bytes.size() / 2, bytes.size() - 1}) {
         std::filesystem::resize_file(dir.file("a.hft"), bytes.size());
         write_sample(dir.file("a.hft"));
         std::filesystem::resize_file(dir.file("a.hft"), size);
@@ -171,7 +173,8 @@ BOOST_FIXTURE_TEST_CASE(description_of_absurd_length, Damaged) {
 BOOST_FIXTURE_TEST_CASE(chunk_lengths_that_overflow, Damaged) {
     const std::uint64_t good = chunk(ChunkType::kThreads).bytes;
     const std::size_t at = find_chunk(bytes, ChunkType::kThreads);
-    for (const std::uint64_t length : {UINT64_MAX, UINT64_MAX - 31, UINT64_MAX - 64, std::uint64_t{1} << 63, bytes.size() + 0ull}) {
+    for (const std::uint64_t length :
+         {UINT64_MAX, UINT64_MAX - 31, UINT64_MAX - 64, std::uint64_t{1} << 63, std::uint64_t{bytes.size()}}) {
         bytes.at<ChunkHeader>(at).bytes = length;
         const auto reader = open();
         BOOST_REQUIRE(reader.has_value());

@@ -29,7 +29,7 @@ BOOST_AUTO_TEST_SUITE(capture_test)
 
 BOOST_FIXTURE_TEST_CASE(everything_comes_back, SampleFile) {
     auto reader = CaptureReader::open(path);
-    BOOST_REQUIRE_MESSAGE(reader.has_value(), reader.error().message());
+    BOOST_REQUIRE_MESSAGE(reader.has_value(), why(reader));
     CaptureMeta meta = sample_meta();
     meta.end_realtime = Nanoseconds(1'700'000'001'000'000'000);
     BOOST_TEST((reader->meta() == meta));
@@ -115,7 +115,8 @@ BOOST_AUTO_TEST_CASE(large_chunks_come_in_stretches_with_whole_runs) {
     const std::string path = dir.file("big.hft");
     std::vector<Record> records;
     while (records.size() < 200'001) {  // odd lengths, so that runs fall on every boundary
-        const auto run = sample_run(records.size() % 3 == 0 ? HFTMON_REC_FORK : HFTMON_REC_NMI, records.size(), records.size());
+        const auto run =
+            sample_run(records.size() % 3 == 0 ? HFTMON_REC_FORK : HFTMON_REC_NMI, records.size(), records.size());
         records.insert(records.end(), run.begin(), run.end());
     }
     auto writer = CaptureWriter::create(path, sample_meta());
@@ -174,7 +175,8 @@ BOOST_AUTO_TEST_CASE(a_full_disk_is_an_error_and_stays_one) {
     const std::string path = dir.file("full.hft");
     struct rlimit old {};
     ::getrlimit(RLIMIT_FSIZE, &old);
-    struct sigaction ignore {}, before {};
+    struct sigaction ignore {
+    }, before{};
     ignore.sa_handler = SIG_IGN;
     ::sigaction(SIGXFSZ, &ignore, &before);
     const rlimit limit{100'000, old.rlim_max};

@@ -65,7 +65,8 @@ BOOST_AUTO_TEST_CASE(gap_and_cpu_state) {
 
 BOOST_AUTO_TEST_CASE(sched_switch) {
     auto run = sample_run(HFTMON_REC_SCHED_SWITCH);
-    run[0].flags = HFTMON_SWITCH_PREEMPT | (1u << HFTMON_SWITCH_PREV_POLICY_SHIFT) | (2u << HFTMON_SWITCH_NEXT_POLICY_SHIFT);
+    run[0].flags =
+        HFTMON_SWITCH_PREEMPT | (1u << HFTMON_SWITCH_PREV_POLICY_SHIFT) | (2u << HFTMON_SWITCH_NEXT_POLICY_SHIFT);
     run[0].sched_switch = {.prev_tid = 1, .next_tid = 2, .prev_prio = 98, .next_prio = 50, .prev_state = 0x402};
     auto event = std::get<SchedSwitchEvent>(good(run).body);
     BOOST_TEST(event.prev == Tid{1});
@@ -197,11 +198,13 @@ BOOST_AUTO_TEST_CASE(fields_out_of_range_one_at_a_time) {
         bad(HFTMON_REC_SCHED_WAKEUP, [prio](Record& r) { r.wake.prio = prio; });
         bad(HFTMON_REC_SCHED_WAKEUP_NEW, [prio](Record& r) { r.wake.prio = prio; });
         bad(HFTMON_REC_SCHED_MIGRATE, [prio](Record& r) { r.migrate.prio = prio; });
-        bad(HFTMON_REC_THREAD, [prio](Record& r) { r.thread.prio = prio; }, 2);
+        bad(
+            HFTMON_REC_THREAD, [prio](Record& r) { r.thread.prio = prio; }, 2);
     }
     for (const auto policy : std::initializer_list<std::uint8_t>{4, 8, 255}) {
         bad(HFTMON_REC_CPU_STATE, [policy](Record& r) { r.cpu_state.policy = policy; });
-        bad(HFTMON_REC_EXIT, [policy](Record& r) { r.thread.policy = policy; }, 2);
+        bad(
+            HFTMON_REC_EXIT, [policy](Record& r) { r.thread.policy = policy; }, 2);
     }
     bad(HFTMON_REC_SCHED_SWITCH, [](Record& r) { r.flags = 4u << HFTMON_SWITCH_PREV_POLICY_SHIFT; });
     bad(HFTMON_REC_SCHED_SWITCH, [](Record& r) { r.flags = 4u << HFTMON_SWITCH_NEXT_POLICY_SHIFT; });
@@ -216,7 +219,8 @@ BOOST_AUTO_TEST_CASE(fields_out_of_range_one_at_a_time) {
 
 BOOST_AUTO_TEST_CASE(runs_that_are_not_whole) {
     Event event;
-    for (const unsigned type : {HFTMON_REC_THREAD, HFTMON_REC_FORK, HFTMON_REC_EXEC, HFTMON_REC_EXIT, HFTMON_REC_RENAME}) {
+    for (const unsigned type :
+         {HFTMON_REC_THREAD, HFTMON_REC_FORK, HFTMON_REC_EXEC, HFTMON_REC_EXIT, HFTMON_REC_RENAME}) {
         auto run = sample_run(type);
         const Decoded cut = decode(std::span(run).first(1), kCpu, 0, event);
         BOOST_CHECK(cut.status == DecodeStatus::kTruncated);

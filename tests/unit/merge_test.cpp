@@ -54,7 +54,7 @@ std::vector<Item> reference(const std::vector<std::vector<Record>>& cpus) {
         std::uint64_t floor = 0;
         for (std::size_t i = 0; i < cpus[cpu].size(); ++i) {
             const Record& r = cpus[cpu][i];
-            if (i == 0 || r.type != HFTMON_REC_COMM) floor = std::max(floor, r.tsc);
+            if (i == 0 || r.type != HFTMON_REC_COMM) floor = std::max<std::uint64_t>(floor, r.tsc);
             all.push_back({floor, {CpuId{static_cast<std::uint32_t>(cpu)}, i, r.tsc}});
         }
     }
@@ -106,11 +106,13 @@ BOOST_AUTO_TEST_CASE(takes_the_longest_stretch_of_one_cpu) {
 }
 
 BOOST_AUTO_TEST_CASE(equal_times_go_by_cpu_number_in_whatever_order_the_streams_come) {
-    std::vector<VectorStream> streams{{CpuId{7}, at_times({5, 5})}, {CpuId{2}, at_times({5, 5})}, {CpuId{4}, at_times({5})}};
+    std::vector<VectorStream> streams{
+        {CpuId{7}, at_times({5, 5})}, {CpuId{2}, at_times({5, 5})}, {CpuId{4}, at_times({5})}};
     Merger merger(pointers(streams));
     Collector got;
     merger.run(got);
-    const std::vector<Item> expected{{CpuId{2}, 0, 5}, {CpuId{2}, 1, 5}, {CpuId{4}, 0, 5}, {CpuId{7}, 0, 5}, {CpuId{7}, 1, 5}};
+    const std::vector<Item> expected{
+        {CpuId{2}, 0, 5}, {CpuId{2}, 1, 5}, {CpuId{4}, 0, 5}, {CpuId{7}, 0, 5}, {CpuId{7}, 1, 5}};
     BOOST_TEST(got.items == expected, boost::test_tools::per_element());
 }
 
@@ -190,7 +192,8 @@ BOOST_AUTO_TEST_CASE(a_horizon_that_was_too_high_shows) {
 }
 
 BOOST_AUTO_TEST_CASE(the_largest_time_is_delivered_without_a_horizon) {
-    std::vector<VectorStream> streams{{CpuId{0}, at_times({UINT64_MAX, UINT64_MAX})}, {CpuId{1}, at_times({UINT64_MAX})}};
+    std::vector<VectorStream> streams{{CpuId{0}, at_times({UINT64_MAX, UINT64_MAX})},
+                                      {CpuId{1}, at_times({UINT64_MAX})}};
     Merger merger(pointers(streams));
     Collector got;
     BOOST_TEST(merger.run(got) == 3u);

@@ -2,9 +2,13 @@
 /// What several test files need: how to print the library's types, and records.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <ostream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,11 +27,19 @@ inline std::ostream& operator<<(std::ostream& out, TscTime t) { return out << t.
 inline std::ostream& operator<<(std::ostream& out, TscTicks t) { return out << t.value << " ticks"; }
 inline std::ostream& operator<<(std::ostream& out, CpuId cpu) { return out << "cpu " << cpu.value; }
 inline std::ostream& operator<<(std::ostream& out, Tid tid) { return out << "tid " << tid.value; }
-inline std::ostream& operator<<(std::ostream& out, ErrorCode code) { return out << "error code " << static_cast<int>(code); }
+inline std::ostream& operator<<(std::ostream& out, ErrorCode code) {
+    return out << "error code " << static_cast<int>(code);
+}
 
 }  // namespace hftmon
 
 namespace hftmon::test {
+
+/// The error's text for BOOST_*_MESSAGE, which evaluates it in any case.
+template <class T>
+std::string why(const Result<T>& result) {
+    return result ? std::string("no error") : result.error().message();
+}
 
 /// A record with nothing but what every record has.
 inline Record record(std::uint64_t tsc, unsigned type, std::uint64_t position = 0) {
@@ -54,13 +66,31 @@ inline std::vector<Record> sample_run(unsigned type, std::uint64_t tsc = 1000, s
     return run;
 }
 
-inline constexpr unsigned kAllTypes[] = {
-    HFTMON_REC_GAP, HFTMON_REC_CPU_STATE, HFTMON_REC_SCHED_SWITCH, HFTMON_REC_SCHED_WAKING, HFTMON_REC_SCHED_WAKEUP,
-    HFTMON_REC_SCHED_WAKEUP_NEW, HFTMON_REC_SCHED_MIGRATE, HFTMON_REC_THREAD, HFTMON_REC_FORK, HFTMON_REC_EXEC,
-    HFTMON_REC_EXIT, HFTMON_REC_RENAME, HFTMON_REC_IRQ_ENTRY, HFTMON_REC_IRQ_EXIT, HFTMON_REC_SOFTIRQ_RAISE,
-    HFTMON_REC_SOFTIRQ_ENTRY, HFTMON_REC_SOFTIRQ_EXIT, HFTMON_REC_VECTOR_ENTRY, HFTMON_REC_VECTOR_EXIT, HFTMON_REC_NMI,
-    HFTMON_REC_PAGE_FAULT_USER, HFTMON_REC_PAGE_FAULT_KERNEL, HFTMON_REC_CPU_IDLE, HFTMON_REC_HRTIMER_EXPIRE_ENTRY,
-    HFTMON_REC_HRTIMER_EXPIRE_EXIT};
+inline constexpr unsigned kAllTypes[] = {HFTMON_REC_GAP,
+                                         HFTMON_REC_CPU_STATE,
+                                         HFTMON_REC_SCHED_SWITCH,
+                                         HFTMON_REC_SCHED_WAKING,
+                                         HFTMON_REC_SCHED_WAKEUP,
+                                         HFTMON_REC_SCHED_WAKEUP_NEW,
+                                         HFTMON_REC_SCHED_MIGRATE,
+                                         HFTMON_REC_THREAD,
+                                         HFTMON_REC_FORK,
+                                         HFTMON_REC_EXEC,
+                                         HFTMON_REC_EXIT,
+                                         HFTMON_REC_RENAME,
+                                         HFTMON_REC_IRQ_ENTRY,
+                                         HFTMON_REC_IRQ_EXIT,
+                                         HFTMON_REC_SOFTIRQ_RAISE,
+                                         HFTMON_REC_SOFTIRQ_ENTRY,
+                                         HFTMON_REC_SOFTIRQ_EXIT,
+                                         HFTMON_REC_VECTOR_ENTRY,
+                                         HFTMON_REC_VECTOR_EXIT,
+                                         HFTMON_REC_NMI,
+                                         HFTMON_REC_PAGE_FAULT_USER,
+                                         HFTMON_REC_PAGE_FAULT_KERNEL,
+                                         HFTMON_REC_CPU_IDLE,
+                                         HFTMON_REC_HRTIMER_EXPIRE_ENTRY,
+                                         HFTMON_REC_HRTIMER_EXPIRE_EXIT};
 
 /// Records in memory, all there from the beginning. `at_once` limits a peek(),
 /// but never cuts a run.

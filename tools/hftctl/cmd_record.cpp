@@ -19,6 +19,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// Full batches wake us at once; this is for the rest, and for the stop conditions.
+constexpr std::chrono::milliseconds kPumpInterval(100);
+
 struct RecordOptions {
     CaptureOptions capture;
     std::string path = "hftmon.capture";
@@ -74,7 +77,7 @@ int run_record(const RecordOptions& options) {
     Progress progress;
     while (!stop_requested() && !(child && child->ended()) &&
            !(parsed->duration && Clock::now() - start >= *parsed->duration)) {
-        if (auto status = recorder->pump(std::chrono::milliseconds(20)); !status) return report(status.error());
+        if (auto status = recorder->pump(kPumpInterval); !status) return report(status.error());
         progress.show(*recorder);
     }
     const auto stats = recorder->finish();

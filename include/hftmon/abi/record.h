@@ -141,7 +141,7 @@ struct hftmon_thread_id {
 
 struct hftmon_irq {
 	__u32 irq;
-	__s32 ret;		/* EXIT: what the handler returned (IRQ_NONE 0, HANDLED 1, WAKE_THREAD 2) */
+	__s32 ret;		/* EXIT: IRQ_NONE 0, IRQ_HANDLED 1, IRQ_WAKE_THREAD 2 */
 	__u64 reserved;
 };
 

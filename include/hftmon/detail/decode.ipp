@@ -78,8 +78,8 @@ struct Decoder {
         if (name.type != HFTMON_REC_COMM || name.tsc != record.tsc) return kBad;
         const hftmon_thread_id& id = record.thread;
         if (!valid_priority(id.prio) || !valid_policy(id.policy)) return {DecodeStatus::kBadField, 2};
-        ThreadEvent event{change, Tid{id.tid}, Tid{id.tgid}, Tid{id.related_tid}, id.prio,
-                          static_cast<Policy>(id.policy), {}};
+        ThreadEvent event{
+            change, Tid{id.tid}, Tid{id.tgid}, Tid{id.related_tid}, id.prio, static_cast<Policy>(id.policy), {}};
         std::memcpy(event.comm.bytes.data(), name.comm, event.comm.bytes.size());
         return give(event, 2);
     }

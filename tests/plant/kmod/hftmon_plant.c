@@ -5,8 +5,7 @@
  *
  * A pinned hrtimer of the target CPU sets every cause off, so that it comes
  * before a timer of the victim that expires later on the same CPU, however
- * late both of them run. The exception is the stopper, which needs a sleeping
- * context: the caller waits for the time on its own CPU.
+ * late both of them run.
  *
  * The interrupt is real: the module owns an unused ISA line and has the
  * interrupt controller send that line's vector (the "retrigger" operation),
@@ -20,6 +19,7 @@
 #include <linux/hrtimer.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
+#include <linux/kprobes.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -58,6 +58,11 @@ static struct hftmon_plant plant;
 static struct hrtimer plant_timer;
 static unsigned int last_irq_cpu;
 
+/* stop_one_cpu_nowait(), which is not exported; NULL: cannot be had. */
+static bool (*stop_one)(unsigned int cpu, cpu_stop_fn_t fn, void *arg,
+			struct cpu_stop_work *work);
+static struct cpu_stop_work stop_work;
+
 /* Any context, on the CPU to be occupied: keep it until plant.until_tsc. */
 static void plant_occupy(void)
 {
@@ -65,7 +70,8 @@ static void plant_occupy(void)
 	u64 now = rdtsc_ordered();
 	u64 last = now, until;
 
-	until = min_t(u64, plant.until_tsc, now + (u64)tsc_khz * PLANT_MAX_MS);
+	until = max(plant.until_tsc, now + plant.min_ticks);
+	until = min(until, now + (u64)tsc_khz * PLANT_MAX_MS);
 	plant.start_tsc = now;
 	while (now < until) {
 		now = rdtsc_ordered();
@@ -130,12 +136,26 @@ static int plant_signal_irq(void)
 	return irq_chip_retrigger_hierarchy(irq_get_irq_data(irq_line));
 }
 
+static int plant_stopper_fn(void *unused)
+{
+	if (READ_ONCE(plant.cause) == HFTMON_PLANT_STOPPER)
+		plant_occupy();
+	return 0;
+}
+
 static enum hrtimer_restart plant_timer_fn(struct hrtimer *timer)
 {
-	if (READ_ONCE(plant.cause) == HFTMON_PLANT_TIMER)
+	switch (READ_ONCE(plant.cause)) {
+	case HFTMON_PLANT_STOPPER:
+		stop_one(smp_processor_id(), plant_stopper_fn, NULL, &stop_work);
+		break;
+	case HFTMON_PLANT_TIMER:
 		plant_occupy();
-	else
+		break;
+	default:
 		plant_signal_irq();
+		break;
+	}
 	return HRTIMER_NORESTART;
 }
 
@@ -172,27 +192,15 @@ static int plant_route_irq(unsigned int cpu)
 	return err ?: -EIO;
 }
 
-static int plant_stopper_fn(void *unused)
+static int plant_run_locked(const struct hftmon_plant *want)
 {
-	plant_occupy();
-	return 0;
-}
-
-static int plant_run_stopper(void)
-{
-	ktime_t start = ns_to_ktime(plant.start_ns);
-
-	set_current_state(TASK_INTERRUPTIBLE);
-	if (schedule_hrtimeout(&start, HRTIMER_MODE_ABS))
-		return -EINTR;
-	return stop_machine(plant_stopper_fn, NULL, cpumask_of(plant.cpu));
-}
-
-static int plant_run_armed(const struct hftmon_plant *want)
-{
+	bool by_irq = want->cause != HFTMON_PLANT_TIMER &&
+		      want->cause != HFTMON_PLANT_STOPPER;
 	int err = 0;
 
-	if (want->cause != HFTMON_PLANT_TIMER)
+	if (want->cause == HFTMON_PLANT_STOPPER && !stop_one)
+		return -EOPNOTSUPP;
+	if (by_irq)
 		err = plant_route_irq(want->cpu);
 	if (err)
 		return err;
@@ -225,10 +233,7 @@ static int plant_run(struct hftmon_plant *want)
 	plant.cause = HFTMON_PLANT_NONE;
 	plant.gap_ticks = 0;
 	plant.irq = irq_line;
-	if (want->cause == HFTMON_PLANT_STOPPER)
-		err = plant_run_stopper();
-	else
-		err = plant_run_armed(want);
+	err = plant_run_locked(want);
 	WRITE_ONCE(plant.cause, HFTMON_PLANT_NONE);
 	plant.cpu = want->cpu;
 	*want = plant;
@@ -287,6 +292,23 @@ static int __init plant_find_irq(void)
 	return -EBUSY;
 }
 
+/* A kprobe that is never armed finds the address. */
+static void __init plant_find_stop_one(void)
+{
+	struct kprobe probe = { .symbol_name = "stop_one_cpu_nowait",
+				.flags = KPROBE_FLAG_DISABLED };
+
+#ifdef X86_FEATURE_IBT
+	/* The processor would refuse an indirect call of this function. */
+	if (boot_cpu_has(X86_FEATURE_IBT))
+		return;
+#endif
+	if (register_kprobe(&probe))
+		return;
+	stop_one = (void *)probe.addr;
+	unregister_kprobe(&probe);
+}
+
 static int __init plant_init(void)
 {
 	int err;
@@ -295,6 +317,7 @@ static int __init plant_init(void)
 		return -ENODEV;
 	hrtimer_setup(&plant_timer, plant_timer_fn, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_ABS_PINNED_HARD);
+	plant_find_stop_one();
 	err = plant_find_irq();
 	if (err) {
 		pr_err("no free interrupt line; give one with irq=N\n");

@@ -11,7 +11,7 @@
 
 enum hftmon_plant_cause {
 	HFTMON_PLANT_NONE = 0,
-	HFTMON_PLANT_STOPPER = 1,	/* the CPU's migration/N thread (stop_machine) */
+	HFTMON_PLANT_STOPPER = 1,	/* the CPU's migration/N thread */
 	HFTMON_PLANT_HARDIRQ = 2,	/* handler of a real interrupt line */
 	HFTMON_PLANT_IRQ_THREAD = 3,	/* the thread of that line, FIFO 50 */
 	HFTMON_PLANT_SOFTIRQ = 4,	/* tasklet, raised by that line */
@@ -24,7 +24,8 @@ enum hftmon_plant_cause {
  * @cause:     in: enum hftmon_plant_cause
  * @cpu:       in: which CPU, online
  * @start_ns:  in: CLOCK_MONOTONIC time at which the cause is set off
- * @until_tsc: in: the CPU is kept until this time, at most 100 ms
+ * @until_tsc: in: the CPU is kept until this time
+ * @min_ticks: in: and, if the cause came late, for so long; 100 ms at most
  * @start_tsc: out: when the cause had the CPU, as it saw it itself
  * @end_tsc:   out
  * @gap_ticks: out: time in between that the cause did not see pass: nested
@@ -38,6 +39,7 @@ struct hftmon_plant {
 	__u32 cpu;
 	__u64 start_ns;
 	__u64 until_tsc;
+	__u64 min_ticks;
 	__u64 start_tsc;
 	__u64 end_tsc;
 	__u64 gap_ticks;
@@ -48,7 +50,7 @@ struct hftmon_plant {
 
 #define HFTMON_PLANT_DEVICE "/dev/hftmon_plant"
 #define HFTMON_PLANT_IRQ_NAME "hftmon-plant"
-/* Returns when the cause has run; EINTR, ETIMEDOUT or EIO when it has not. */
+/* Returns when the cause has run; an error when it has not. */
 #define HFTMON_PLANT_IOC_RUN _IOWR(0xbe, 0x70, struct hftmon_plant)
 
 #endif /* HFTMON_PLANT_H */

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Prints the layout of everything in include/hftmon/abi as this compiler sees
+ * it. Valid as C11 and as C++20: tests/abi/check builds it as both, with every
+ * compiler, and compares with layout.txt.
+ */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "hftmon/abi/ioctl.h"
+#include "hftmon/abi/record.h"
+#include "hftmon/abi/ring.h"
+#include "hftmon/abi/source.h"
+
+#ifdef __cplusplus
+#define ALIGNOF(type) alignof(type)
+#else
+#define ALIGNOF(type) _Alignof(type)
+#endif
+
+#define TYPE(type)                                                            \
+	printf("%s size %zu align %zu\n", #type, sizeof(struct type),        \
+	       (size_t)ALIGNOF(struct type))
+#define FIELD(type, field)                                                    \
+	printf("%s.%s offset %zu size %zu\n", #type, #field,                 \
+	       offsetof(struct type, field), sizeof(((struct type *)0)->field))
+#define VALUE(name) printf("%s = %llu\n", #name, (unsigned long long)(name))
+
+static void records(void)
+{
+	TYPE(hftmon_record);
+	FIELD(hftmon_record, tsc);
+	FIELD(hftmon_record, seq);
+	FIELD(hftmon_record, type);
+	FIELD(hftmon_record, flags);
+	FIELD(hftmon_record, payload);
+	FIELD(hftmon_record, comm);
+
+	TYPE(hftmon_sched_switch);
+	FIELD(hftmon_sched_switch, prev_tid);
+	FIELD(hftmon_sched_switch, next_tid);
+	FIELD(hftmon_sched_switch, prev_prio);
+	FIELD(hftmon_sched_switch, next_prio);
+	FIELD(hftmon_sched_switch, prev_state);
+
+	TYPE(hftmon_sched_wake);
+	FIELD(hftmon_sched_wake, tid);
+	FIELD(hftmon_sched_wake, waker_tid);
+	FIELD(hftmon_sched_wake, prio);
+	FIELD(hftmon_sched_wake, target_cpu);
+	FIELD(hftmon_sched_wake, reserved);
+
+	TYPE(hftmon_sched_migrate);
+	FIELD(hftmon_sched_migrate, tid);
+	FIELD(hftmon_sched_migrate, prio);
+	FIELD(hftmon_sched_migrate, orig_cpu);
+	FIELD(hftmon_sched_migrate, dest_cpu);
+	FIELD(hftmon_sched_migrate, reserved0);
+	FIELD(hftmon_sched_migrate, reserved1);
+
+	TYPE(hftmon_thread_id);
+	FIELD(hftmon_thread_id, tid);
+	FIELD(hftmon_thread_id, tgid);
+	FIELD(hftmon_thread_id, related_tid);
+	FIELD(hftmon_thread_id, prio);
+	FIELD(hftmon_thread_id, policy);
+	FIELD(hftmon_thread_id, reserved);
+
+	TYPE(hftmon_irq);
+	FIELD(hftmon_irq, irq);
+	FIELD(hftmon_irq, ret);
+	FIELD(hftmon_irq, reserved);
+
+	TYPE(hftmon_softirq);
+	FIELD(hftmon_softirq, vec);
+
+	TYPE(hftmon_vector);
+	FIELD(hftmon_vector, vector);
+	FIELD(hftmon_vector, kind);
+
+	TYPE(hftmon_nmi);
+	FIELD(hftmon_nmi, duration_ns);
+	FIELD(hftmon_nmi, handled);
+
+	TYPE(hftmon_page_fault);
+	FIELD(hftmon_page_fault, address);
+	FIELD(hftmon_page_fault, ip);
+
+	TYPE(hftmon_cpu_idle);
+	FIELD(hftmon_cpu_idle, state);
+
+	TYPE(hftmon_hrtimer);
+	FIELD(hftmon_hrtimer, late_ns);
+
+	TYPE(hftmon_gap);
+	FIELD(hftmon_gap, lost_total);
+	FIELD(hftmon_gap, current_tid);
+
+	TYPE(hftmon_cpu_state);
+	FIELD(hftmon_cpu_state, current_tid);
+	FIELD(hftmon_cpu_state, prio);
+	FIELD(hftmon_cpu_state, policy);
+}
+
+static void ring(void)
+{
+	TYPE(hftmon_ring_control);
+	FIELD(hftmon_ring_control, cpu);
+	FIELD(hftmon_ring_control, mode);
+	FIELD(hftmon_ring_control, capacity);
+	FIELD(hftmon_ring_control, record_size);
+	FIELD(hftmon_ring_control, head);
+	FIELD(hftmon_ring_control, lost);
+
+	TYPE(hftmon_ring_reader);
+	FIELD(hftmon_ring_reader, tail);
+
+	VALUE(HFTMON_MMAP_OFFSET(3, HFTMON_MMAP_CONTROL));
+	VALUE(HFTMON_MMAP_OFFSET(3, HFTMON_MMAP_DATA));
+	VALUE(HFTMON_MMAP_OFFSET(3, HFTMON_MMAP_READER));
+	VALUE(HFTMON_RING_MIN_RECORDS);
+	VALUE(HFTMON_RING_MAX_RECORDS);
+}
+
+static void session(void)
+{
+	TYPE(hftmon_info);
+	FIELD(hftmon_info, size);
+	FIELD(hftmon_info, abi_version);
+	FIELD(hftmon_info, schema_version);
+	FIELD(hftmon_info, record_size);
+	FIELD(hftmon_info, state);
+	FIELD(hftmon_info, mode);
+	FIELD(hftmon_info, ring_records);
+	FIELD(hftmon_info, nr_cpu_ids);
+	FIELD(hftmon_info, clock);
+	FIELD(hftmon_info, flags);
+	FIELD(hftmon_info, tsc_khz);
+	FIELD(hftmon_info, sources_available);
+	FIELD(hftmon_info, sources_active);
+
+	TYPE(hftmon_setup);
+	FIELD(hftmon_setup, size);
+	FIELD(hftmon_setup, mode);
+	FIELD(hftmon_setup, sources);
+	FIELD(hftmon_setup, ring_records);
+	FIELD(hftmon_setup, wakeup_records);
+	FIELD(hftmon_setup, cpu_mask);
+	FIELD(hftmon_setup, cpu_mask_bytes);
+	FIELD(hftmon_setup, flags);
+
+	TYPE(hftmon_source_status);
+	FIELD(hftmon_source_status, source);
+	FIELD(hftmon_source_status, state);
+	FIELD(hftmon_source_status, error);
+
+	TYPE(hftmon_sources);
+	FIELD(hftmon_sources, size);
+	FIELD(hftmon_sources, count);
+	FIELD(hftmon_sources, entries);
+
+	TYPE(hftmon_cpu_stats);
+	FIELD(hftmon_cpu_stats, size);
+	FIELD(hftmon_cpu_stats, cpu);
+	FIELD(hftmon_cpu_stats, head);
+	FIELD(hftmon_cpu_stats, lost);
+	FIELD(hftmon_cpu_stats, probes);
+	FIELD(hftmon_cpu_stats, self_samples);
+	FIELD(hftmon_cpu_stats, self_ticks);
+
+	TYPE(hftmon_clock_sync);
+	FIELD(hftmon_clock_sync, size);
+	FIELD(hftmon_clock_sync, window_ticks);
+	FIELD(hftmon_clock_sync, tsc);
+	FIELD(hftmon_clock_sync, monotonic_raw_ns);
+	FIELD(hftmon_clock_sync, monotonic_ns);
+	FIELD(hftmon_clock_sync, realtime_ns);
+
+	TYPE(hftmon_thread_entry);
+	FIELD(hftmon_thread_entry, id);
+	FIELD(hftmon_thread_entry, comm);
+
+	TYPE(hftmon_threads);
+	FIELD(hftmon_threads, size);
+	FIELD(hftmon_threads, count);
+	FIELD(hftmon_threads, entries);
+	FIELD(hftmon_threads, tsc);
+	FIELD(hftmon_threads, tsc_end);
+
+	VALUE(HFTMON_IOC_INFO);
+	VALUE(HFTMON_IOC_SETUP);
+	VALUE(HFTMON_IOC_START);
+	VALUE(HFTMON_IOC_STOP);
+	VALUE(HFTMON_IOC_SOURCES);
+	VALUE(HFTMON_IOC_CPU_STATS);
+	VALUE(HFTMON_IOC_CLOCK_SYNC);
+	VALUE(HFTMON_IOC_THREADS);
+}
+
+/* Numbers that files and modules already use: append only. */
+static void numbers(void)
+{
+#define SOURCE(id, name) printf("source %s = %d\n", name, (int)HFTMON_SOURCE_##id);
+	HFTMON_SOURCES(SOURCE)
+	VALUE(HFTMON_REC_GAP);
+	VALUE(HFTMON_REC_CPU_STATE);
+	VALUE(HFTMON_REC_COMM);
+	VALUE(HFTMON_REC_SCHED_SWITCH);
+	VALUE(HFTMON_REC_SCHED_WAKING);
+	VALUE(HFTMON_REC_SCHED_WAKEUP);
+	VALUE(HFTMON_REC_SCHED_WAKEUP_NEW);
+	VALUE(HFTMON_REC_SCHED_MIGRATE);
+	VALUE(HFTMON_REC_THREAD);
+	VALUE(HFTMON_REC_FORK);
+	VALUE(HFTMON_REC_EXEC);
+	VALUE(HFTMON_REC_EXIT);
+	VALUE(HFTMON_REC_RENAME);
+	VALUE(HFTMON_REC_IRQ_ENTRY);
+	VALUE(HFTMON_REC_IRQ_EXIT);
+	VALUE(HFTMON_REC_SOFTIRQ_RAISE);
+	VALUE(HFTMON_REC_SOFTIRQ_ENTRY);
+	VALUE(HFTMON_REC_SOFTIRQ_EXIT);
+	VALUE(HFTMON_REC_VECTOR_ENTRY);
+	VALUE(HFTMON_REC_VECTOR_EXIT);
+	VALUE(HFTMON_REC_NMI);
+	VALUE(HFTMON_REC_PAGE_FAULT_USER);
+	VALUE(HFTMON_REC_PAGE_FAULT_KERNEL);
+	VALUE(HFTMON_REC_CPU_IDLE);
+	VALUE(HFTMON_REC_HRTIMER_EXPIRE_ENTRY);
+	VALUE(HFTMON_REC_HRTIMER_EXPIRE_EXIT);
+	VALUE(HFTMON_VECTOR_KIND_END);
+	VALUE(HFTMON_ABI_VERSION);
+	VALUE(HFTMON_SCHEMA_VERSION);
+}
+
+int main(void)
+{
+	records();
+	ring();
+	session();
+	numbers();
+	return 0;
+}

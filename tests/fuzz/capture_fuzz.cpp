@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/// Any bytes as a capture: open, read everything, merge, decode, convert times.
+/// Beyond not crashing, what the interfaces promise is checked.
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+
+#include "hftmon/capture.hpp"
+#include "hftmon/decode.hpp"
+#include "hftmon/merge.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+namespace {
+
+using namespace hftmon;
+
+void check(bool promise, const char* what) {
+    if (promise) return;
+    std::fprintf(stderr, "broken promise: %s\n", what);
+    std::abort();
+}
+
+/// A sum that the compiler must compute.
+std::uint64_t sink = 0;
+
+struct Free {
+    void operator()(void* memory) const noexcept { std::free(memory); }
+};
+
+void decode_all(const TscClock& clock, CpuId cpu, std::uint64_t position, std::span<const Record> records) {
+    while (!records.empty()) {
+        const Decoded decoded =
+            visit_record(records, cpu, position, [&clock](const EventHeader& header, const auto& body) noexcept {
+                check(header.time.value <= INT64_MAX, "times are below 2^63");
+                sink += static_cast<std::uint64_t>(clock.realtime(header.time).count()) + sizeof body;
+            });
+        check(decoded.records <= records.size(), "the length of a run lies in the span");
+        // An identity that is followed by something else than its name may end a batch.
+        check(decoded.records > 0 || records.size() == 1, "only the last record can lack its other half");
+        const std::size_t step = decoded.records > 0 ? decoded.records : 1;
+        position += step;
+        records = records.subspan(step);
+    }
+}
+
+void read_everything(const CaptureReader& reader) {
+    check(reader.meta().tsc_khz > 0, "the frequency is known");
+    const TscClock clock = reader.clock();
+    for (const CaptureThreads& list : reader.threads()) sink += list.entries.size() + list.from.value;
+    for (const IrqName& irq : reader.irqs()) sink += irq.irq + irq.name.size();
+    if (reader.stats()) sink += reader.stats()->cpus.size();
+
+    std::vector<CaptureStream> streams = reader.streams();
+    std::vector<CpuStream*> pointers;
+    for (CaptureStream& stream : streams) pointers.push_back(&stream);
+    Merger merger(pointers);
+    std::map<CpuId, std::uint64_t> next;
+    const std::uint64_t delivered = merger.run([&](CpuId cpu, std::uint64_t position, std::span<const Record> records) {
+        check(position >= next[cpu], "positions grow");
+        next[cpu] = position + records.size();
+        for (const Record& record : records)
+            check(record.seq == static_cast<std::uint32_t>(++position), "every record is at its position");
+        decode_all(clock, cpu, position - records.size(), records);
+    });
+    std::uint64_t left_out = 0;
+    for (const CaptureStream& stream : streams) left_out += stream.damaged() + stream.orphaned();
+    check(delivered + left_out == reader.slots(), "every slot is delivered or counted");
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    // Its own allocation: aligned, and a sanitizer sees every byte too far.
+    const std::unique_ptr<void, Free> copy(std::malloc(size > 0 ? size : 1));
+    if (size > 0) std::memcpy(copy.get(), data, size);
+    const auto reader = hftmon::CaptureReader::from_memory({static_cast<const std::byte*>(copy.get()), size});
+    if (reader) {
+        read_everything(*reader);
+    } else {
+        sink += reader.error().message().size();
+    }
+    return 0;
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# hftmon records what ftrace records: the same events, fields and order.
+# timeout: 400
+# module: loaded
+# vm:
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# compare WHAT OPTION...: one interval under the load that runs now.
+compare() {
+	local what=$1 status=0
+	shift
+	"$BIN/ftrace_compare" "$@" "$WORK/compare.hft" >"$WORK/report" 2>&1 </dev/null || status=$?
+	sed 's/^/#   /' "$WORK/report"
+	is "$what" "$status" 0
+	sound "$what" --lossless "$WORK/compare.hft"
+	rm -f "$WORK/compare.hft"
+}
+
+compare "ftrace and hftmon agree on a quiet machine" --events 100 --seconds 2
+busy
+load stress-ng --quiet --timeout 300 --temp-path "$WORK" --fork 1 --futex 1 --yield 1
+load cyclictest --quiet --threads 4 --affinity=all --priority 80 --interval 4000 --duration 300
+sleep 1
+compare "ftrace and hftmon agree under load" --events 100000 --seconds 3
+unload
+finish

@@ -1,0 +1,209 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# What every guest test sources. A test is a list of checks; each prints
+# "ok N - what" or "not ok N - what" with diagnostics behind "# ".
+#
+#   check WHAT COMMAND...          ok when the command succeeds; its output is the diagnosis
+#   check_not WHAT COMMAND...      ok when it fails
+#   is WHAT GOT WANTED             ok when the two strings are equal
+#   at_least WHAT GOT BOUND        ok when the number GOT is not below BOUND
+#   at_most WHAT GOT BOUND         ok when it is not above
+#   ok WHAT, not_ok WHAT           a verdict that the test reached itself
+#   skip WHAT WHY                  counts as passed, says why it was not done
+#   note TEXT...                   a diagnostic line
+#   finish                         last line of every test: the plan
+#
+# Set for a test: TREE, BIN (hftctl and the helper programs), MODULE (the .ko
+# file, empty on a machine without), WORK (a private folder in memory).
+set -uo pipefail
+
+CHECKS=0 FAILURES=0
+
+note() {
+	printf '# %s\n' "$@"
+}
+
+ok() {
+	printf 'ok %d - %s\n' $((++CHECKS)) "$*"
+}
+
+not_ok() {
+	printf 'not ok %d - %s\n' $((++CHECKS)) "$*"
+	((++FAILURES))
+}
+
+skip() {
+	ok "$1 # SKIP $2"
+}
+
+# diagnose: the last command's output as notes.
+diagnose() {
+	head -n 40 "$WORK/output" | sed 's/^/#   /'
+}
+
+check() {
+	local what=$1 status=0
+	shift
+	"$@" >"$WORK/output" 2>&1 </dev/null || status=$?
+	if ((status == 0)); then
+		ok "$what"
+	else
+		not_ok "$what"
+		note "status $status of: $*"
+		diagnose
+	fi
+}
+
+check_not() {
+	local what=$1
+	shift
+	if "$@" >"$WORK/output" 2>&1 </dev/null; then
+		not_ok "$what"
+		note "should have failed: $*"
+		diagnose
+	else
+		ok "$what"
+	fi
+}
+
+is() {
+	if [[ $2 == "$3" ]]; then
+		ok "$1"
+	else
+		not_ok "$1"
+		note "got    '$2'" "wanted '$3'"
+	fi
+}
+
+at_least() {
+	if [[ $2 =~ ^-?[0-9]+$ ]] && (($2 >= $3)); then
+		ok "$1"
+	else
+		not_ok "$1"
+		note "got '$2', wanted at least $3"
+	fi
+}
+
+at_most() {
+	if [[ $2 =~ ^-?[0-9]+$ ]] && (($2 <= $3)); then
+		ok "$1"
+	else
+		not_ok "$1"
+		note "got '$2', wanted at most $3"
+	fi
+}
+
+finish() {
+	echo "1..$CHECKS"
+	((FAILURES == 0))
+	exit
+}
+
+# ---- hftctl ----------------------------------------------------------------
+
+hftctl() {
+	"$BIN/hftctl" "$@"
+}
+
+# complains WHAT STATUS PATTERN COMMAND...: the command must end with STATUS
+# and say why in exactly one line that begins with "hftctl: " and matches the
+# extended regular expression PATTERN.
+complains() {
+	local what=$1 wanted=$2 pattern=$3 status=0 lines
+	shift 3
+	timeout -k 5 60 "$@" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null || status=$?
+	lines=$(wc -l <"$WORK/stderr")
+	if ((status == wanted && lines == 1)) && grep -qE "^hftctl: .*($pattern)" "$WORK/stderr"; then
+		ok "$what"
+		return
+	fi
+	not_ok "$what"
+	note "status $status (wanted $wanted), $lines lines (wanted 1 with '$pattern') from: $*"
+	sed 's/^/#   /' "$WORK/stderr" | head -n 20
+}
+
+# sound WHAT FILE [OPTION...]: the capture keeps every invariant.
+sound() {
+	local what=$1
+	shift
+	check "$what: invariants" "$BIN/invariants" "$@"
+}
+
+# count_of FILE FIELD: one number of the checker's summary, such as lost.
+count_of() {
+	"$BIN/invariants" --lenient "$1" | sed -n "s/.*\\<$2=\\([0-9]*\\).*/\\1/p" | head -n 1
+}
+
+# ---- the module ------------------------------------------------------------
+
+module_users() {
+	cat /sys/module/hftmon/refcnt
+}
+
+# rings_allocated: rings that the kernel still holds mapped.
+rings_allocated() {
+	grep -c 'hftmon_ring_alloc' /proc/vmallocinfo || true
+}
+
+# wait_for SECONDS COMMAND...: poll until the command succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < deadline)) || return 1
+		sleep 0.05
+	done
+}
+
+# nothing_left WHAT: no session, no ring, no probe.
+nothing_left() {
+	wait_for 10 eval '[[ $(module_users) == 0 ]]'
+	is "$1: no user of the module" "$(module_users)" 0
+	is "$1: no ring left" "$(rings_allocated)" 0
+	check "$1: no probe left" "$BIN/hooked"
+}
+
+# capture FILE OPTION... -- COMMAND...: record while the command runs.
+capture() {
+	local file=$1
+	shift
+	hftctl record -o "$file" "$@"
+}
+
+# ---- load ------------------------------------------------------------------
+
+LOAD_PIDS=()
+
+# load COMMAND...: in the background until unload.
+load() {
+	setsid "$@" >/dev/null 2>&1 </dev/null &
+	LOAD_PIDS+=($!)
+}
+
+# busy: switches, timers, wakeups and interrupts on every CPU.
+busy() {
+	load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 500 --sock 1
+	load ping -q -i 0.002 -s 100 127.0.0.1
+}
+
+loads_ended() {
+	local pid
+	for pid in "${LOAD_PIDS[@]}"; do
+		! kill -0 -- "-$pid" 2>/dev/null || return 1
+	done
+}
+
+unload() {
+	local pid
+	for pid in "${LOAD_PIDS[@]}"; do
+		kill -TERM -- "-$pid" 2>/dev/null
+	done
+	if ! wait_for 5 loads_ended; then
+		for pid in "${LOAD_PIDS[@]}"; do
+			kill -KILL -- "-$pid" 2>/dev/null
+		done
+	fi
+	wait "${LOAD_PIDS[@]}" 2>/dev/null
+	LOAD_PIDS=()
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// Does the bill name the planted cause? Holds hftmon's bills of a capture
+// against what tests/plant says that it did (tests/plant/README.md).
+//
+// usage: plant_check TRUTH.json CAPTURE
+//
+// For each planted delay, the bill of the victim that ends inside it must
+//  - be of the same kind, and not longer than the delay that the victim saw;
+//  - have the planted cause as its largest line;
+//  - give that line at least what the offender measured of itself inside the
+//    delay, less what nested in it, and at most the whole delay;
+//  - sum exactly, with less than 2% unattributed.
+// Tolerance: 50 us, the ways in and out of a context under emulation, plus what
+// the truth itself does not know (start_error_ticks, gap_ticks).
+//
+// A machine that is itself emulated loses its CPUs at times. Where the planted
+// cause took less than half of what the victim saw, the delay had another,
+// unplanned main cause: it is counted as disturbed, not judged. At least half of
+// the delays must be judged.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "hftmon/analyzer.hpp"
+#include "hftmon/capture.hpp"
+#include "hftmon/merge.hpp"
+#include "hftmon/report.hpp"
+
+namespace {
+
+using namespace hftmon;
+using nlohmann::json;
+
+constexpr Nanoseconds kTolerance = std::chrono::microseconds(50);
+constexpr Nanoseconds kQuietThread = std::chrono::microseconds(500);
+
+struct Evidence {
+    std::vector<Bill> bills;  // of the victim
+    TscClock clock;
+    IrqNames irqs;
+};
+
+Evidence analyse(const CaptureReader& capture, Tid victim) {
+    Evidence evidence{{}, capture.clock(), {}};
+    AnalyzerOptions options;
+    options.threads = {victim};
+    options.keep = 0;
+    options.on_bill = [&](const Bill& bill) { evidence.bills.push_back(bill); };
+    Analyzer analyzer(capture.clock(), options);
+    for (const auto& list : capture.threads()) analyzer.add_threads(list.entries, list.from, list.to);
+    for (const auto& irq : capture.irqs()) analyzer.add_irq(irq.irq, irq.name);
+    auto streams = capture.streams();
+    std::vector<CpuStream*> inputs;
+    for (auto& stream : streams) inputs.push_back(&stream);
+    Merger(inputs).run([&](CpuId cpu, std::uint64_t position, std::span<const Record> records) {
+        analyzer.consume(cpu, position, records);
+    });
+    analyzer.finish();
+    evidence.irqs = analyzer.irqs();
+    return evidence;
+}
+
+/// Is this line the planted cause?
+bool matches(const BillLine& line, const json& cause) {
+    const std::string kind = cause["kind"];
+    const auto is = [&](CauseKind wanted, const char* key) {
+        return line.cause == wanted && line.subject == cause[key].get<std::uint32_t>();
+    };
+    if (kind == "thread" || kind == "irq-thread") return is(CauseKind::kThread, "tid");
+    if (kind == "stopper") return is(CauseKind::kThread, "tid") && line.relation == Relation::kStopper;
+    if (kind == "page-fault") return is(CauseKind::kThread, "tid") && line.page_faults >= cause["faults"].get<std::uint32_t>();
+    if (kind == "irq") return is(CauseKind::kIrq, "number");
+    if (kind == "softirq") return is(CauseKind::kSoftirq, "number");
+    if (kind == "vector") return is(CauseKind::kVector, "number");
+    if (kind == "idle") return line.cause == CauseKind::kIdle;
+    return false;
+}
+
+class Checker {
+public:
+    Checker(const Evidence& evidence) : evidence_(evidence), tolerance_(evidence.clock.to_ticks(kTolerance).value) {}
+
+    void check(const json& delay) {
+        const Bill* bill = find(delay);
+        if (bill == nullptr) return fail(delay, nullptr, "no bill of the victim ends inside the delay");
+        const std::int64_t length = bill->delay.length().value;
+        const std::int64_t seen = delay["delay_ticks"];
+        const std::int64_t slack = tolerance_ + delay["start_error_ticks"].get<std::int64_t>();
+        if (bill->total() != bill->delay.length()) return fail(delay, bill, "the lines do not sum to the delay");
+        if (bill->incomplete != 0) return fail(delay, bill, "the bill is incomplete");
+        if (50 * bill->unattributed.value >= length) return fail(delay, bill, "2% or more are unattributed");
+        if (length > seen + slack) return fail(delay, bill, "the bill is longer than the delay that the victim saw");
+
+        // Two causes (remote-migrate) are one thread after another: both must be there.
+        std::int64_t planted = 0;
+        for (const json& cause : delay["causes"]) planted += cause["expected_ticks"].get<std::int64_t>();
+        if (2 * planted < seen) {
+            ++disturbed_;
+            return;
+        }
+        const bool first_is_planted =
+            std::any_of(delay["causes"].begin(), delay["causes"].end(),
+                        [&](const json& cause) { return !bill->lines.empty() && matches(bill->lines.front(), cause); });
+        if (!first_is_planted) return fail(delay, bill, "the largest line is not the planted cause");
+        for (const json& cause : delay["causes"]) {
+            if (!check_time(delay, *bill, cause, slack)) return;
+        }
+        ++judged_;
+    }
+
+    /// A run without interference: nobody may be blamed for the victim's delays.
+    void check_quiet() {
+        for (const Bill& bill : evidence_.bills) {
+            ++judged_;
+            for (const BillLine& line : bill.lines) {
+                const bool blames = line.cause == CauseKind::kIrq ||
+                                    (line.cause == CauseKind::kThread && line.relation != Relation::kLower &&
+                                     line.relation != Relation::kWaker && line.relation != Relation::kTimerCallback);
+                if (blames && evidence_.clock.to_ns(line.ticks) > kQuietThread) {
+                    fail({{"index", judged_}, {"causes", json::array()}}, &bill, "somebody is blamed in a quiet run");
+                    break;
+                }
+            }
+        }
+    }
+
+    [[nodiscard]] bool verdict(const std::string& scenario, std::size_t planted) const {
+        fmt::print("{}: {} planted, {} judged, {} disturbed by the machine, {} wrong; line minus truth {:+.1f} .. {:+.1f} us\n",
+                   scenario, planted, judged_, disturbed_, wrong_, us(least_), us(most_));
+        return wrong_ == 0 && 2 * judged_ >= planted && judged_ != 0;
+    }
+
+private:
+    [[nodiscard]] double us(std::int64_t ticks) const {
+        return static_cast<double>(evidence_.clock.to_ns({ticks}).count()) / 1e3;
+    }
+
+    [[nodiscard]] const Bill* find(const json& delay) const {
+        const TscTime start{delay["start_tsc"].get<std::uint64_t>()}, end{delay["end_tsc"].get<std::uint64_t>()};
+        const auto kind = delay["kind"] == "wakeup" ? DelayKind::kWakeup : DelayKind::kPreemption;
+        const Bill* longest = nullptr;
+        for (const Bill& bill : evidence_.bills) {
+            if (bill.delay.kind != kind || bill.delay.end <= start || bill.delay.end > end) continue;
+            if (longest == nullptr || bill.delay.length() > longest->delay.length()) longest = &bill;
+        }
+        return longest;
+    }
+
+    bool check_time(const json& delay, const Bill& bill, const json& cause, std::int64_t slack) {
+        const std::int64_t expected = cause["expected_ticks"];
+        const std::int64_t nested = cause["gap_ticks"];
+        std::int64_t line_ticks = 0;
+        for (const BillLine& line : bill.lines) {
+            if (matches(line, cause)) line_ticks += line.ticks.value;
+        }
+        const bool at_most = cause["bound"] == "at_most";
+        least_ = std::min(least_, line_ticks - expected);
+        most_ = std::max(most_, line_ticks - expected);
+        if (!at_most && line_ticks < expected - nested - slack) {
+            fail(delay, &bill, "the line of the cause is shorter than the offender measured");
+            return false;
+        }
+        if (at_most && line_ticks > expected + slack) {
+            fail(delay, &bill, "the line of the cause is longer than can be");
+            return false;
+        }
+        return true;
+    }
+
+    void fail(const json& delay, const Bill* bill, const char* why) {
+        ++wrong_;
+        if (wrong_ > 5) return;
+        fmt::print("WRONG, delay {}: {}\n", delay["index"].dump(), why);
+        for (const json& cause : delay["causes"]) {
+            fmt::print("  planted: {} {} tid {}: {:.1f} us of {:.1f} us, gaps {:.1f} us\n", cause["kind"].dump(), cause["name"].dump(),
+                       cause["tid"].dump(), us(cause["expected_ticks"]), us(delay["delay_ticks"]), us(cause["gap_ticks"]));
+        }
+        if (bill != nullptr) fmt::print("{}", to_text(*bill, {evidence_.clock, evidence_.irqs, bill->delay.start, false}));
+    }
+
+    const Evidence& evidence_;
+    std::int64_t tolerance_;
+    std::size_t judged_ = 0, disturbed_ = 0, wrong_ = 0;
+    std::int64_t least_ = 0, most_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 3) {
+        fmt::print(stderr, "usage: plant_check TRUTH.json CAPTURE\n");
+        return 2;
+    }
+    std::ifstream truth(argv[1]);
+    std::vector<json> delays;
+    json summary;
+    for (std::string line; std::getline(truth, line);) {
+        json object = json::parse(line, nullptr, false);
+        if (object.is_discarded()) continue;
+        object.contains("summary") ? void(summary = object) : delays.push_back(object);
+    }
+    const auto capture = CaptureReader::open(argv[2]);
+    if (!capture || summary.is_null()) {
+        fmt::print(stderr, "plant_check: {}\n", capture ? std::string("the truth has no summary line") : capture.error().message());
+        return 2;
+    }
+    const json& who = delays.empty() ? summary : delays.front();
+    const Evidence evidence = analyse(*capture, Tid{who["victim_tid"].get<std::uint32_t>()});
+    Checker checker(evidence);
+    const std::string scenario = summary["scenario"];
+    if (scenario == "quiet") {
+        checker.check_quiet();
+        return checker.verdict(scenario, 1) ? 0 : 1;
+    }
+    for (const json& delay : delays) checker.check(delay);
+    return checker.verdict(scenario, delays.size()) ? 0 : 1;
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Who may record: CAP_PERFMON (or CAP_SYS_ADMIN) and access to the device.
+# timeout: 120
+# module: loaded
+# vm:
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+chmod a+rx "$WORK/.." "$WORK" "$BIN"
+nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+no_perfmon=(setpriv "--bounding-set=-perfmon,-sys_admin" "--inh-caps=-perfmon,-sys_admin")
+
+complains "nobody may not open the device" 1 "Permission denied.*CAP_PERFMON" "${nobody[@]}" "$BIN/hftctl" status
+complains "nor record" 1 "CAP_PERFMON" "${nobody[@]}" "$BIN/hftctl" record -o /dev/null -d 10ms
+complains "root without CAP_PERFMON and CAP_SYS_ADMIN may not" 1 "not permitted.*CAP_PERFMON" \
+	"${no_perfmon[@]}" "$BIN/hftctl" status
+complains "nor record" 1 "CAP_PERFMON" "${no_perfmon[@]}" "$BIN/hftctl" record -o "$WORK/x.hft" -d 10ms
+check_not "and no file is left" test -e "$WORK/x.hft"
+check "root with CAP_PERFMON alone may" setpriv --bounding-set=-all,+perfmon --inh-caps=-all "$BIN/hftctl" status
+check "root with CAP_SYS_ADMIN alone may" setpriv --bounding-set=-all,+sys_admin --inh-caps=-all "$BIN/hftctl" status
+
+chmod 666 /dev/hftmon
+complains "access to the device is not enough" 1 "not permitted.*CAP_PERFMON" "${nobody[@]}" "$BIN/hftctl" status
+mkdir -m 777 "$WORK/theirs"
+perfmon=("${nobody[@]}" --inh-caps=-all,+perfmon --ambient-caps=-all,+perfmon)
+check "a user with CAP_PERFMON and access may record" "${perfmon[@]}" "$BIN/hftctl" record \
+	-o "$WORK/theirs/a.hft" --ring 256K -d 200ms
+sound "recorded by a user" --lossless "$WORK/theirs/a.hft"
+chmod 600 /dev/hftmon
+is "the device is root's alone" "$(stat -c %a:%u:%g /dev/hftmon)" 600:0:0
+nothing_left "at the end"
+finish

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Sessions side by side, stalled readers, flight recorders: exact accounting.
+# timeout: 400
+# module: loaded
+# vm:
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# session N OPTION...: record into N.hft until $WORK/stop exists; $WORK/N.on
+# appears when it records.
+session() {
+	local n=$1
+	shift
+	hftctl record -o "$WORK/$n.hft" "$@" -- \
+		bash -c 'touch "$1.on"; until [[ -e $2 ]]; do sleep 0.05; done' - "$WORK/$n" "$WORK/stop" \
+		>"$WORK/$n.log" 2>&1 </dev/null &
+	SESSIONS+=($!)
+}
+
+all_recording() {
+	local n
+	for n in "$@"; do
+		[[ -e $WORK/$n.on ]] || return 1
+	done
+}
+
+stop_sessions() {
+	local pid status
+	touch "$WORK/stop"
+	ENDED=''
+	for pid in "${SESSIONS[@]}"; do
+		status=0
+		wait "$pid" || status=$?
+		ENDED+=" $status"
+	done
+	SESSIONS=()
+	rm -f "$WORK"/*.on "$WORK/stop"
+}
+
+SESSIONS=()
+busy
+
+# ---- two at once, different CPUs and modes ---------------------------------
+
+session a -C 0-1
+session b -C 1,3 --flight --ring 64K
+check "two sessions record at once" wait_for 30 all_recording a b
+is "both count as users of the module" "$(module_users)" 2
+sleep 1
+stop_sessions
+is "both end well" "$ENDED" " 0 0"
+sound "two at once, stream" --lossless "$WORK/a.hft"
+sound "two at once, flight" "$WORK/b.hft"
+cpus_in() {
+	hftctl dump -i "$1" | sed -n 's/^[^[]*\[0*\([0-9]*\)\].*/\1/p' | sort -nu | paste -sd,
+}
+is "the first recorded its CPUs" "$(cpus_in "$WORK/a.hft")" 0,1
+is "the second recorded its CPUs" "$(cpus_in "$WORK/b.hft")" 1,3
+at_least "the flight recorder overwrote" "$(count_of "$WORK/b.hft" overwritten)" 1
+at_most "and kept no more than its rings hold" "$(count_of "$WORK/b.hft" read)" $((2 * 2048))
+nothing_left "after two sessions"
+
+# ---- eight at once, a ninth ------------------------------------------------
+
+masks=(0 1 2 3 0-3 0,2 1-3 0-3)
+for n in {0..7}; do
+	mode=()
+	((n % 3 != 2)) || mode=(--flight)
+	session "$n" -C "${masks[n]}" --ring 512K "${mode[@]}"
+done
+check "eight sessions record at once" wait_for 60 all_recording {0..7}
+complains "a ninth is refused" 1 "busy" hftctl record -o "$WORK/9.hft" -d 100ms
+check "and status still works" hftctl status
+sleep 1
+stop_sessions
+is "all eight end well" "$ENDED" " 0 0 0 0 0 0 0 0"
+for n in {0..7}; do
+	sound "session $n of eight, CPUs ${masks[n]}" "$WORK/$n.hft"
+done
+check "after that there is room again" hftctl record -o "$WORK/9.hft" -d 100ms
+nothing_left "after eight sessions"
+rm -f "$WORK"/*.hft
+
+# ---- a reader that stalls --------------------------------------------------
+
+session whole --ring 16M
+wait_for 30 all_recording whole
+session lossy --ring 32K
+check "the session with the small ring records" wait_for 30 all_recording lossy
+for _ in 1 2 3; do
+	sleep 0.3
+	kill -STOP "${SESSIONS[1]}"
+	sleep 0.7
+	kill -CONT "${SESSIONS[1]}"
+done
+sleep 0.3
+# The lossy one must end first.
+kill -INT "${SESSIONS[1]}"
+status=0
+wait "${SESSIONS[1]}" || status=$?
+is "the stalled recorder ends well" "$status" 0
+unset 'SESSIONS[1]'
+stop_sessions
+sound "stalled reader" "$WORK/lossy.hft"
+sound "beside it" --lossless "$WORK/whole.hft"
+at_least "records were lost" "$(count_of "$WORK/lossy.hft" lost)" 100
+at_least "GAP records stand for them" "$(count_of "$WORK/lossy.hft" gaps)" 1
+is "dump shows the gaps" "$(hftctl dump -i "$WORK/lossy.hft" | grep -c '\] gap lost_total=')" \
+	"$(count_of "$WORK/lossy.hft" gaps)"
+check "hftctl says so at the end" grep -qE '[1-9][0-9]* lost' "$WORK/lossy.log"
+check "losses are counted exactly, against a session without" "$BIN/loss_check" "$WORK/lossy.hft" "$WORK/whole.hft"
+sed 's/^/#   /' "$WORK/output"
+rm -f "$WORK"/*.hft
+
+# ---- flight recorder -------------------------------------------------------
+
+session flight --flight --ring 32K
+wait_for 30 all_recording flight
+sleep 2
+stop_sessions
+sound "flight recorder" "$WORK/flight.hft"
+at_least "old records were overwritten" "$(count_of "$WORK/flight.hft" overwritten)" 1000
+is "none was lost" "$(count_of "$WORK/flight.hft" lost)" 0
+hftctl dump -i "$WORK/flight.hft" >"$WORK/dump"
+check "the newest records are kept: the command's end is among them" \
+	grep -qE 'sched_process_exit .*comm="(bash|sleep|touch)"' "$WORK/dump"
+unload
+nothing_left "at the end"
+finish

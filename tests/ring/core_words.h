@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The words of the kernel that both bindings of kmod/ring_core.h have in common. */
+#ifndef HFTMON_TESTS_RING_CORE_WORDS_H
+#define HFTMON_TESTS_RING_CORE_WORDS_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "hftmon/abi/record.h"
+#include "hftmon/abi/ring.h"
+
+typedef __s64 s64;
+typedef __u64 u64;
+typedef __u32 u32;
+typedef __u16 u16;
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
+#endif /* HFTMON_TESTS_RING_CORE_WORDS_H */

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// All interleavings of the writer's nesting levels and one reader, and proof
+// that they find planted bugs.
+#define BOOST_TEST_MODULE ring explorer
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <iomanip>
+#include <sstream>
+
+#include "tests/ring/explore/codes.hpp"
+#include "tests/ring/explore/scenario.hpp"
+#include "tests/ring/findings.hpp"
+
+using namespace ringtest;
+
+namespace {
+
+/// RING_EXPLORE: quick, normal or full.
+Effort effort() {
+    const char* word = std::getenv("RING_EXPLORE");
+    const std::string_view wanted = word == nullptr ? "normal" : word;
+    if (wanted == "quick") return Effort::kQuick;
+    return wanted == "full" ? Effort::kFull : Effort::kNormal;
+}
+
+/// Rules that the code under test is known not to keep everywhere.
+std::vector<Rule> open_rules() {
+    if (kCoreMended) return {};
+    return {Rule::kLateGap, Rule::kLostCount};
+}
+
+const WriterCode& real_writer() { return find_code(writer_codes(), "real"); }
+const ReaderCode& real_reader() { return find_code(reader_codes(), "real"); }
+
+std::string line(const std::string& name, const Outcome& outcome) {
+    std::ostringstream out;
+    out << std::left << std::setw(52) << name << std::right << std::setw(10) << outcome.schedules << " schedules"
+        << std::fixed << std::setprecision(2) << std::setw(8) << outcome.seconds << " s";
+    return out.str();
+}
+
+/// The first scenario that a mutant fails in.
+template <class Explore>
+void expect_caught(const std::string& name, const Explore& explore_one) {
+    std::uint64_t schedules = 0;
+    for (const Scenario& scenario : scenarios(Effort::kNormal)) {
+        const Outcome outcome = explore_one(scenario);
+        schedules += outcome.schedules;
+        if (outcome.violated == Rule::kNone) continue;
+        BOOST_TEST_MESSAGE(std::left << std::setw(30) << name << std::setw(11) << describe(outcome.violated)
+                                     << std::right << std::setw(8) << schedules << " schedules: " << outcome.what
+                                     << " (" << scenario.name << ")");
+        return;
+    }
+    BOOST_ERROR(name << " survives " << schedules << " schedules");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_schedule_keeps_every_rule) {
+    std::uint64_t schedules = 0;
+    std::uint64_t steps = 0;
+    double seconds = 0;
+    for (const Scenario& scenario : scenarios(effort())) {
+        const Outcome outcome = explore(scenario, real_writer(), real_reader(), open_rules());
+        BOOST_TEST_MESSAGE(line(scenario.name, outcome));
+        BOOST_TEST((outcome.violated == Rule::kNone), scenario.name << ": " << outcome.what << "\n" << outcome.schedule);
+        schedules += outcome.schedules;
+        steps += outcome.steps;
+        seconds += outcome.seconds;
+    }
+    BOOST_TEST_MESSAGE(schedules << " schedules, " << steps << " steps of the writer, " << seconds << " s");
+}
+
+BOOST_AUTO_TEST_CASE(findings_stay_mended) {
+    for (const auto& [rule, scenario] : findings()) {
+        const Outcome outcome = explore(scenario, real_writer(), real_reader());
+        if (kCoreMended) {
+            BOOST_TEST((outcome.violated == Rule::kNone), scenario.name << ": " << outcome.what << "\n" << outcome.schedule);
+            continue;
+        }
+        BOOST_TEST_MESSAGE("OPEN: " << scenario.name << ": " << outcome.what);
+        BOOST_TEST((outcome.violated == rule), scenario.name << ": mended, say so in tests/ring/findings.hpp");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(planted_bugs_are_caught) {
+    BOOST_REQUIRE(writer_codes().size() > 1);
+    BOOST_REQUIRE(reader_codes().size() > 1);
+    // With the real writer's open findings among the rules, every mutant would be caught for free.
+    const std::vector<Rule> ignored = open_rules();
+    for (const WriterCode* mutant : writer_codes()) {
+        if (mutant == &real_writer()) continue;
+        const auto explore_one = [&](const Scenario& scenario) {
+            return explore(scenario, *mutant, real_reader(), ignored);
+        };
+        expect_caught(std::string("writer ") + mutant->name, explore_one);
+    }
+    for (const ReaderCode* mutant : reader_codes()) {
+        if (mutant == &real_reader()) continue;
+        const auto explore_one = [&](const Scenario& scenario) {
+            return explore(scenario, real_writer(), *mutant, ignored);
+        };
+        expect_caught(std::string("reader ") + mutant->name, explore_one);
+    }
+}
