@@ -100,6 +100,8 @@ public:
 
     CaptureWriter(CaptureWriter&&) noexcept;
     CaptureWriter& operator=(CaptureWriter&&) noexcept;
+    CaptureWriter(const CaptureWriter&) = delete;
+    CaptureWriter& operator=(const CaptureWriter&) = delete;
     /// Flushes as far as it can. Without finish() the file counts as truncated.
     ~CaptureWriter();
 

@@ -62,7 +62,7 @@ public:
     template <class Fn>
     std::uint64_t run(Fn&& fn, TscTime horizon = kNoHorizon) {
         const std::uint64_t before = stats_.records;
-        const Finish finish{*this};
+        const Finish finish(*this);
         start(horizon);
         for (Batch batch; next(batch);) {
             if constexpr (std::is_same_v<decltype(fn(batch.cpu, batch.position, batch.records)), bool>) {
@@ -100,8 +100,11 @@ private:
     };
     /// Releases what was delivered, also when the consumer throws.
     struct Finish {
-        Merger& merger;
+        explicit Finish(Merger& running) noexcept : merger(running) {}
+        Finish(const Finish&) = delete;
+        Finish& operator=(const Finish&) = delete;
         ~Finish() { merger.finish(); }
+        Merger& merger;
     };
 
     void start(TscTime horizon) noexcept;

@@ -21,6 +21,8 @@ public:
     static Bytes mapped(std::span<const std::byte> bytes) noexcept { return Bytes(bytes, true); }
     Bytes(Bytes&& other) noexcept;
     Bytes& operator=(Bytes&& other) noexcept;
+    Bytes(const Bytes&) = delete;
+    Bytes& operator=(const Bytes&) = delete;
     ~Bytes();
 
     [[nodiscard]] std::span<const std::byte> view() const noexcept { return bytes_; }

@@ -20,7 +20,7 @@ std::string label_of(const Analyzer& analyzer, const ThreadDelays& thread) {
 }
 
 std::string columns(const DelayStats& stats, const TscClock& clock) {
-    return fmt::format(" {:>9} {:>6} {:>10.1f}", stats.count, stats.over,
+    return fmt::format(" {:>8} {:>6} {:>10.1f}", stats.count, stats.over,
                        static_cast<double>(clock.to_ns(stats.max).count()) * 1e-3);
 }
 
@@ -39,8 +39,8 @@ std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
 
     std::string out;
     if (shown > 0) {
-        out += fmt::format("{:<24} {:^27} {:^27}\n", "", "wakeups", "preemptions");
-        out += fmt::format("{:<24} {:>9} {:>6} {:>10} {:>9} {:>6} {:>10}\n", "thread", "count", "over", "max us", "count",
+        out += fmt::format("{:<24} {:^26} {:^26}\n", "", "wakeups", "preemptions");
+        out += fmt::format("{:<24} {:>8} {:>6} {:>10} {:>8} {:>6} {:>10}\n", "thread", "count", "over", "max us", "count",
                            "over", "max us");
     }
     for (std::size_t i = 0; i < shown; ++i) {

@@ -12,7 +12,7 @@ RELOAD_SECONDS=170
 
 # ---- unloading while in use ------------------------------------------------
 
-hftctl record -o "$WORK/open.hft" -- bash -c 'touch "$1"; sleep 3' - "$WORK/on" >/dev/null 2>&1 &
+"$BIN/hftctl" record -o "$WORK/open.hft" -- bash -c 'touch "$1"; sleep 3' - "$WORK/on" >/dev/null 2>&1 &
 recorder=$!
 wait_for 20 test -e "$WORK/on"
 check_not "rmmod is refused while a session records" rmmod hftmon
@@ -35,7 +35,7 @@ free_kb() {
 	sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo
 }
 before=$(free_kb)
-hftctl record -o "$WORK/killed.hft" --ring 64M -- bash -c 'touch "$1"; exec sleep 60' - "$WORK/on2" >/dev/null 2>&1 &
+"$BIN/hftctl" record -o "$WORK/killed.hft" --ring 64M -- bash -c 'touch "$1"; exec sleep 60' - "$WORK/on2" >/dev/null 2>&1 &
 recorder=$!
 wait_for 20 test -e "$WORK/on2"
 sleep 1

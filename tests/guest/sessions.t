@@ -12,7 +12,7 @@
 session() {
 	local n=$1
 	shift
-	hftctl record -o "$WORK/$n.hft" "$@" -- \
+	"$BIN/hftctl" record -o "$WORK/$n.hft" "$@" -- \
 		bash -c 'touch "$1.on"; until [[ -e $2 ]]; do sleep 0.05; done' - "$WORK/$n" "$WORK/stop" \
 		>"$WORK/$n.log" 2>&1 </dev/null &
 	SESSIONS+=($!)

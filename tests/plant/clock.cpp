@@ -6,6 +6,8 @@
 
 namespace plant {
 
+__extension__ using Wide = unsigned __int128;  // -Wpedantic: not ISO C++
+
 namespace {
 
 constexpr MonoNs kSecond = 1'000'000'000;
@@ -56,7 +58,7 @@ Tsc Clock::tsc_at(MonoNs ns) const noexcept {
 }
 
 Tsc Clock::ticks(MonoNs ns) const noexcept {
-    const auto product = static_cast<unsigned __int128>(ns) * (b_.tsc - a_.tsc);
+    const auto product = static_cast<Wide>(ns) * (b_.tsc - a_.tsc);
     return static_cast<Tsc>(product / static_cast<std::uint64_t>(b_.ns - a_.ns));
 }
 

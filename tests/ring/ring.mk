@@ -29,10 +29,10 @@ $(call obj,$(RING_EXPLORE_SRC) $(RING_STRESS_SRC)): private CPPFLAGS += -DBOOST_
 $(RING)/explore_tests: $(call obj,$(RING_EXPLORE_SRC)) $(RING_MUTANTS)
 	@$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lboost_unit_test_framework -o $@
-$(RING)/stress_tests: $(call obj,$(RING_STRESS_SRC)) $(OUT)/libhftmon.a
+$(RING)/stress_tests: $(call obj,$(RING_STRESS_SRC) lib/ring/ring_reader.cpp)
 	@$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lboost_unit_test_framework -pthread -o $@
-$(RING)/ring_bench: $(call obj,$(RING_BENCH_SRC)) $(OUT)/libhftmon.a
+$(RING)/ring_bench: $(call obj,$(RING_BENCH_SRC) lib/ring/ring_reader.cpp)
 	@$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lbenchmark -pthread -o $@
 

@@ -67,7 +67,7 @@ BOOST_FIXTURE_TEST_CASE(cut_at_every_byte, Damaged) {
     for (std::size_t size = 0; size <= whole; ++size) {
         // A copy of just this length, so that a sanitizer sees any byte too far.
         FileBytes cut(size);
-        std::memcpy(cut.data(), bytes.data(), size);
+        std::copy_n(bytes.data(), size, cut.data());
         auto reader = CaptureReader::from_memory(cut.view());
         BOOST_REQUIRE_EQUAL(reader.has_value(), size >= described);
         if (!reader) {

@@ -94,7 +94,7 @@ public:
         std::ifstream in(path, std::ios::binary);
         const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
         FileBytes bytes(text.size());
-        std::memcpy(bytes.data(), text.data(), text.size());
+        if (!text.empty()) std::memcpy(bytes.data(), text.data(), text.size());
         return bytes;
     }
     [[nodiscard]] std::byte* data() { return reinterpret_cast<std::byte*>(words_.data()); }

@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(a_bill_reads_like_a_bill) {
         "cyclictest/1234 (FIFO 80) woke 63.0 us late on CPU 2 at +0.000007 s\n"
         "  from timer expiry on CPU 2 to switch-in\n"
         "  behind higher-priority hog/991 (FIFO 90)         50.4 us  80.0%    2x, 1 page fault\n"
-        "  irq 34 ens1f0-rx-3                                9.1 us  14.5%    1x\n"
+        "  irq 34 ens1f0-rx-3                                9.1 us  14.4%    1x\n"
         "  timer interrupt late: ls??[m/300 (nice 5)         2.0 us   3.2%    1x\n"
         "  vector local_timer                                1.0 us   1.6%    1x\n"
         "  not preemptible: ls??[m/300 (nice 5)              0.5 us   0.8%    1x\n"

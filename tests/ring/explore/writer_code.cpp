@@ -11,11 +11,6 @@
 #define RING_NAME "real"
 #endif
 
-// GCC takes the `continue` of hftmon_ring_reserve() for a way to success.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
 namespace {
 
 #include RING_CORE_H
