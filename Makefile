@@ -132,9 +132,19 @@ $(OUT)/%_fuzz: $(OUT)/tests/fuzz/%_fuzz.o $(OUT)/libhftmon.a $(filter %.o,$(FUZZ
 # ---- kernel module ---------------------------------------------------------
 
 module:
-	@test -e kmod/Kbuild || { echo 'kmod/Kbuild is missing' >&2; exit 1; }
 	@test -e $(KDIR)/Makefile || { echo 'no kernel headers at $(KDIR): apt install linux-headers-$(shell uname -r), or say KDIR=' >&2; exit 1; }
-	$(MAKE) -C kmod KDIR=$(KDIR)
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod modules
+
+# As root, on the machine that is to be measured. Repeating it replaces the version that is there.
+DKMS_SRC := /usr/src/hftmon-$(VERSION)
+dkms-install:
+	@command -v dkms >/dev/null || { echo 'dkms is not installed: apt install dkms' >&2; exit 1; }
+	-dkms remove hftmon/$(VERSION) --all >/dev/null 2>&1
+	rm -rf $(DKMS_SRC)
+	install -d $(DKMS_SRC)/include/hftmon
+	cp -r dkms.conf LICENSE LICENSES kmod $(DKMS_SRC)
+	cp -r include/hftmon/abi $(DKMS_SRC)/include/hftmon
+	dkms install hftmon/$(VERSION)
 
 # For a plain `make`: a machine that only reads captures needs no headers.
 .PHONY: module-if-possible
@@ -154,17 +164,13 @@ test-abi:
 check-layers:
 	scripts/check-layers
 
-check demo dkms-install:
-	@test -x scripts/$@ || { echo 'scripts/$@ does not exist yet' >&2; exit 1; }
+check demo:
 	scripts/$@
 
-CXX_FILES = $(shell git ls-files -co --exclude-standard '*.cpp' '*.hpp' '*.ipp')
 lint:
-	clang-format --dry-run --Werror $(CXX_FILES)
-	clang-tidy --quiet --warnings-as-errors='*' $(filter %.cpp,$(CXX_FILES)) -- -std=c++20 -Iinclude -I. -DBOOST_TEST_DYN_LINK
-	shellcheck $(shell git ls-files -co --exclude-standard scripts tests | xargs grep -lE '^#!/(usr/)?bin/(env )?(ba)?sh|^# shellcheck shell')
+	scripts/lint
 format:
-	clang-format -i $(CXX_FILES)
+	clang-format -i $(shell git ls-files -co --exclude-standard '*.cpp' '*.hpp' '*.ipp')
 
 include tests/ring/ring.mk
 
@@ -185,4 +191,4 @@ install: lib tools
 
 clean:
 	rm -rf build
-	@if test -e kmod/Makefile && test -e $(KDIR)/Makefile; then $(MAKE) -C kmod KDIR=$(KDIR) clean; fi
+	@if test -e $(KDIR)/Makefile; then $(MAKE) -C $(KDIR) M=$(CURDIR)/kmod clean; fi

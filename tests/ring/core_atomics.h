@@ -20,17 +20,14 @@
 #include <time.h>
 #endif
 
-#if defined(__SANITIZE_THREAD__)
-#define HFTMON_TESTS_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HFTMON_TESTS_TSAN 1
-#endif
-#endif
-
 /* ThreadSanitizer does not model fences; what this one orders is atomic throughout. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wtsan"
+#endif
+
+/* For who wants an interrupt in the middle of a write, called and not signalled. */
+#ifndef hftmon_tests_between
+#define hftmon_tests_between() ((void)0)
 #endif
 
 #define hftmon_local_t u64
@@ -39,7 +36,7 @@
 #define hftmon_write(lvalue, value) __atomic_store_n(&(lvalue), value, __ATOMIC_RELAXED)
 #define hftmon_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define hftmon_store_release(p, value) __atomic_store_n(p, value, __ATOMIC_RELEASE)
-#define hftmon_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
+#define hftmon_wmb() (hftmon_tests_between(), __atomic_thread_fence(__ATOMIC_RELEASE))
 #define hftmon_barrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #define hftmon_current_tid() 1u
 
@@ -75,6 +72,7 @@ static inline bool hftmon_local_try_cmpxchg(u64 *word, u64 expected, u64 desired
 /* Ordered as rdtsc_ordered() of the kernel is. */
 static inline u64 hftmon_clock(void)
 {
+	hftmon_tests_between();
 #ifdef __x86_64__
 	_mm_lfence();
 	return __rdtsc();

@@ -20,6 +20,14 @@ typedef __u16 u16;
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define HFTMON_TESTS_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HFTMON_TESTS_TSAN 1
+#endif
+#endif
+
 /* GCC takes the `continue` of hftmon_ring_reserve() for a way to success without a time. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"

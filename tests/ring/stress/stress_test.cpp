@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A writer that is interrupted twice over, and RingReader on another thread.
+#if defined(__GNUC__) && !defined(__clang__)
+// ThreadSanitizer does not model fences; what ours orders is atomic throughout.
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
 #define BOOST_TEST_MODULE ring stress
 #include <boost/test/unit_test.hpp>
 #include <chrono>
@@ -24,8 +28,9 @@ void report(const Written& written, std::uint64_t read) {
                                        << " lost, " << read << " read; " << written.interrupts << " signals, "
                                        << written.inside_a_write << " inside a write, " << written.twice_nested
                                        << " inside two");
-    BOOST_TEST(written.head > 10 * kCapacity);
-    BOOST_TEST(written.inside_a_write > 0);
+    BOOST_TEST(written.head > kCapacity);
+    BOOST_TEST(written.inside_a_write > 0u);
+    BOOST_TEST(written.twice_nested > 0u);
 }
 
 /// Reads and checks what is there; false when there is nothing.
