@@ -5,7 +5,7 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/nospec.h>
+#include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -157,6 +157,9 @@ static int ioctl_clock_sync(void __user *uarg)
 	return copy_out(uarg, &sync, sizeof(sync));
 }
 
+/* One list at a time: it can be large, and is made under rcu_read_lock(). */
+static DEFINE_MUTEX(threads_lock);
+
 static int ioctl_threads(void __user *uarg)
 {
 	struct hftmon_thread_entry *entries;
@@ -170,9 +173,11 @@ static int ioctl_threads(void __user *uarg)
 	entries = kvcalloc(room, sizeof(*entries), GFP_KERNEL_ACCOUNT);
 	if (!entries)
 		return -ENOMEM;
+	mutex_lock(&threads_lock);
 	threads.tsc = hftmon_clock();
 	found = hftmon_threads_list(entries, room);
 	threads.tsc_end = hftmon_clock();
+	mutex_unlock(&threads_lock);
 	threads.count = found;
 	if (copy_to_user(u64_to_user_ptr(threads.entries), entries,
 			 min(found, room) * sizeof(*entries)))
@@ -226,7 +231,7 @@ static int hftmon_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (cpu >= nr_cpu_ids)
 		return -ENXIO;
-	ring = hftmon_session_ring(session, array_index_nospec(cpu, nr_cpu_ids));
+	ring = hftmon_session_ring(session, cpu);
 	if (!ring)
 		return -ENXIO;
 	return hftmon_ring_mmap(ring, vma, region);
@@ -264,7 +269,6 @@ static const struct file_operations hftmon_fops = {
 	.open = hftmon_open,
 	.release = hftmon_release,
 	.unlocked_ioctl = hftmon_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = hftmon_mmap,
 	.poll = hftmon_poll,
 	.llseek = noop_llseek,

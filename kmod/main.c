@@ -9,6 +9,8 @@
 #include "chardev.h"
 #include "clock.h"
 #include "hook.h"
+#include "hotplug.h"
+#include "session.h"
 
 static int __init hftmon_init(void)
 {
@@ -16,20 +18,34 @@ static int __init hftmon_init(void)
 
 	hftmon_clock_init();
 	hftmon_hook_init();
-	err = hftmon_chardev_register();
+	err = hftmon_sessions_init();
 	if (err)
 		return err;
+	err = hftmon_hotplug_init();
+	if (err)
+		goto err_sessions;
+	err = hftmon_chardev_register();
+	if (err)
+		goto err_hotplug;
 	pr_info("ABI %u, schema %u, %u of %u sources, clock %s\n",
 		HFTMON_ABI_VERSION, HFTMON_SCHEMA_VERSION,
 		(unsigned int)hweight64(hftmon_hook_available()), HFTMON_SOURCE_COUNT,
 		static_key_enabled(&hftmon_clock_is_tsc) ? "tsc" : "monotonic");
 	return 0;
+
+err_hotplug:
+	hftmon_hotplug_exit();
+err_sessions:
+	hftmon_sessions_exit();
+	return err;
 }
 
 static void __exit hftmon_exit(void)
 {
 	/* No file is open: sessions are gone, and nothing is hooked. */
 	hftmon_chardev_unregister();
+	hftmon_hotplug_exit();
+	hftmon_sessions_exit();
 }
 
 module_init(hftmon_init);

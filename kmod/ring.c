@@ -2,6 +2,7 @@
 /* Pages of a ring: allocation on the CPU's node, mapping into the reader. */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 #include <linux/vmalloc.h>
@@ -9,22 +10,25 @@
 #include "ring.h"
 #include "session.h"
 
-/* Charged to the memory of the session's opener; a failure is his to handle. */
+/* Charged to the memory cgroup of the caller of SETUP, who handles a failure. */
 #define RING_GFP (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | __GFP_NORETRY)
 
+/* In hard interrupt context, on PREEMPT_RT too. */
 static void hftmon_ring_wake(struct irq_work *work)
 {
 	struct hftmon_ring *ring = container_of(work, struct hftmon_ring, wake);
 
-	hftmon_session_wake(ring->session);
+	hftmon_session_wake_later(ring->session);
 }
 
 static void free_data_pages(struct hftmon_ring *ring)
 {
 	unsigned long i;
 
-	for (i = 0; i < ring->nr_data_pages; i++)
+	for (i = 0; i < ring->nr_data_pages; i++) {
 		__free_page(ring->data_pages[i]);
+		cond_resched();
+	}
 	kvfree(ring->data_pages);
 	ring->data_pages = NULL;
 	ring->nr_data_pages = 0;
@@ -39,11 +43,14 @@ static int alloc_data_pages(struct hftmon_ring *ring, unsigned long count, int n
 	for (; ring->nr_data_pages < count; ring->nr_data_pages++) {
 		struct page *page = alloc_pages_node(node, RING_GFP, 0);
 
-		if (!page) {
+		if (!page || fatal_signal_pending(current)) {
+			if (page)
+				__free_page(page);
 			free_data_pages(ring);
-			return -ENOMEM;
+			return page ? -EINTR : -ENOMEM;
 		}
 		ring->data_pages[ring->nr_data_pages] = page;
+		cond_resched();
 	}
 	return 0;
 }
@@ -57,7 +64,7 @@ static int alloc_data_pages(struct hftmon_ring *ring, unsigned long count, int n
  * The ring starts disabled.
  *
  * Context: process, may sleep.
- * Return: 0 or -ENOMEM; on failure nothing is left allocated.
+ * Return: 0, -ENOMEM, or -EINTR; on failure nothing is left allocated.
  */
 int hftmon_ring_alloc(struct hftmon_ring *ring, struct hftmon_session *session, int cpu)
 {
@@ -65,21 +72,23 @@ int hftmon_ring_alloc(struct hftmon_ring *ring, struct hftmon_session *session, 
 	bool overwrite = session->mode == HFTMON_MODE_FLIGHT;
 	int node = cpu_to_node(cpu);
 	struct hftmon_ring_control *control;
+	int err = -ENOMEM;
 
 	ring->control_page = alloc_pages_node(node, RING_GFP, 0);
 	if (!ring->control_page)
-		return -ENOMEM;
+		return err;
 	ring->reader_page = alloc_pages_node(node, RING_GFP, 0);
 	if (!ring->reader_page)
 		goto err_free_control;
-	if (alloc_data_pages(ring, count, node))
+	err = alloc_data_pages(ring, count, node);
+	if (err)
 		goto err_free_reader;
+	err = -ENOMEM;
 	ring->core.slots = vmap(ring->data_pages, count, VM_MAP, PAGE_KERNEL);
 	if (!ring->core.slots)
 		goto err_free_data;
 
-	hftmon_ring_core_init(&ring->core, overwrite, session->ring_records,
-			      session->wakeup_records);
+	hftmon_ring_core_init(&ring->core, overwrite, session->ring_records);
 	control = page_address(ring->control_page);
 	control->cpu = cpu;
 	control->mode = session->mode;
@@ -88,7 +97,8 @@ int hftmon_ring_alloc(struct hftmon_ring *ring, struct hftmon_session *session, 
 	ring->core.control = control;
 	ring->core.ureader = page_address(ring->reader_page);
 	ring->session = session;
-	init_irq_work(&ring->wake, hftmon_ring_wake);
+	ring->wake = IRQ_WORK_INIT_HARD(hftmon_ring_wake);
+	ring->may_wake = true;
 	return 0;
 
 err_free_data:
@@ -99,7 +109,7 @@ err_free_reader:
 err_free_control:
 	__free_page(ring->control_page);
 	ring->control_page = NULL;
-	return -ENOMEM;
+	return err;
 }
 
 /**
@@ -152,18 +162,21 @@ static int map_data_twice(struct hftmon_ring *ring, struct vm_area_struct *vma)
  *
  * Only the reader's page can be mapped writable, now or by mprotect() later.
  *
- * Return: 0, -EINVAL for a wrong region or length or a private mapping, -EPERM for a writable
- * mapping of what the kernel owns.
+ * Return: 0, -EINVAL for a wrong region or length or a private mapping,
+ * -EPERM for an executable one, or a writable one of what the kernel owns.
  */
 int hftmon_ring_mmap(struct hftmon_ring *ring, struct vm_area_struct *vma, u32 region)
 {
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	vm_flags_clear(vma, VM_MAYEXEC);
 	if (region != HFTMON_MMAP_READER) {
-		if (vma->vm_flags & (VM_WRITE | VM_EXEC))
+		if (vma->vm_flags & VM_WRITE)
 			return -EPERM;
-		vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);
+		vm_flags_clear(vma, VM_MAYWRITE);
 	}
 
 	switch (region) {
@@ -179,15 +192,23 @@ int hftmon_ring_mmap(struct hftmon_ring *ring, struct vm_area_struct *vma, u32 r
 }
 
 /**
- * hftmon_ring_unread() - complete records that the reader has not released
- * @ring: whose
+ * hftmon_ring_has_unread() - for a poller: do so many records wait?
+ * @ring:    stream mode
+ * @records: 1 or more
  *
- * Return: their number, as far as the reader's own word can be believed.
+ * When they do not, the ring will wake the session once they do. The poller
+ * must be on the session's wait queue already.
+ *
+ * Return: true when they do.
  */
-u64 hftmon_ring_unread(const struct hftmon_ring *ring)
+bool hftmon_ring_has_unread(struct hftmon_ring *ring, u32 records)
 {
-	u64 head = READ_ONCE(ring->core.committed);
-	u64 unread = head - READ_ONCE(ring->core.ureader->tail);
+	struct hftmon_ring_core *core = &ring->core;
+	s64 unread;
 
-	return unread > ring->core.capacity ? ring->core.capacity : unread;
+	hftmon_ring_arm(core, records);
+	smp_mb();	/* arm, then look; see hftmon_ring_arm() for the writer's side */
+	/* The published head, not the writer's own word: that line is hot. */
+	unread = READ_ONCE(core->control->head) - READ_ONCE(core->ureader->tail);
+	return unread >= (s64)records;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * Reserve and commit: the writing side of one CPU's ring, without locks.
+ * The writing side of one CPU's ring, without locks.
  *
  * Freestanding: whoever includes this defines, before it,
  *
@@ -16,10 +16,11 @@
  *	hftmon_wmb()			orders stores before it to stores after it
  *	hftmon_barrier()		compiler barrier
  *	hftmon_clock()			time stamp; must not decrease on one CPU
- *	likely(), unlikely(), __always_inline, u64, u32, bool
+ *	hftmon_current_tid()		thread running here, for a GAP record
+ *	likely(), unlikely(), __always_inline, noinline, memcpy, u64, u32, u16, bool
  *
  * The kernel binds these in ring.h, the tests in user space bind them to
- * C11 atomics or to an explorer of interleavings.
+ * C11 atomics and to an explorer of interleavings.
  *
  * Writers. One CPU writes to a ring. Its contexts nest like a stack: a softirq
  * interrupts a task, a hard interrupt either, an NMI all, and each finishes
@@ -31,6 +32,17 @@
  * time is read between the load of `head` and the exchange: if a nested writer
  * reserved meanwhile, the exchange fails and the time is read again. Hence
  * time stamps never decrease from one position to the next.
+ *
+ * Room. Positions below `limit` may be written. It is the lower of two bounds,
+ * one capacity further on:
+ *  - the reader's tail (stream mode): what has not been read is not overwritten;
+ *  - `committed` (both modes): a writer that was interrupted still owns its
+ *    slots, and those that nest in it must not come round to them.
+ * A loss that no GAP record has told yet holds `limit` at zero, so that the
+ * next writer takes the slow path, which tells it. A loss that happens before
+ * a writer reads its time is seen by that writer (`lost` is looked at, or
+ * `limit` is, after the clock); so no record stands before the GAP of a loss
+ * that came earlier than itself.
  *
  * Publish. Everything below control->head must be complete. Let H be `head`
  * when a writer has committed its slots [first, H0), H0 <= H. Slots in [H0, H)
@@ -46,10 +58,10 @@
  *  - a writer that nests before the store of `committed` sees an old value
  *    there, does not publish, but has moved head: W sees that and loops;
  *  - one that nests after it reserves at H == committed and publishes itself.
- * Either way control->head ends at head. It can step back for a moment inside
- * the loop (W stores H after a nested writer has published more); what a
- * reader sees is then an older value, still true, so a reader keeps the
- * largest it has seen.
+ * Either way control->head ends at head. Both words can step back for a moment
+ * inside the loop (W stores H after a nested writer has published more). What
+ * a reader sees is then an older value, still true, so a reader keeps the
+ * largest it has seen; `limit` is then lower than it need be.
  *
  * Trust. `ureader` lies in a page that user space writes. It is read in one
  * place, checked against the ring's own positions, and only ever moves the
@@ -60,64 +72,108 @@
 
 struct hftmon_ring_core {
 	hftmon_local_t head;		/* next position to hand out */
-	u64 committed;			/* published so far */
 	u64 limit;			/* positions below this may be written */
-	hftmon_local_t lost;		/* records that found no room */
-	u64 gap_reported;		/* `lost` as told by the last GAP record */
-	u64 wake_at;			/* publishing this position wakes the reader */
+	u64 committed;			/* published so far */
+	u64 wake_at;			/* publishing this position wakes the poller */
 	struct hftmon_record *slots;
 	struct hftmon_ring_control *control;	/* published, never read back */
+	u32 mask;			/* capacity - 1, a power of two less one */
+	bool overwrite;			/* flight mode */
+	/* Slow path. */
+	hftmon_local_t lost;		/* records that found no room */
+	u64 gap_reported;		/* `lost` as told by the last GAP record */
 	struct hftmon_ring_reader *ureader;	/* untrusted */
-	u32 capacity;			/* power of two */
-	u32 wakeup_records;
 };
 
 struct hftmon_reservation {
 	u64 tsc;
 	u64 first;		/* first position, that of the GAP if there is one */
 	u64 position;		/* first position of the caller's own records */
-	u64 lost;		/* cumulative count for the GAP record */
+	u64 lost;		/* cumulative count, for the GAP record only */
 };
 
-/* Flight mode: no limit, every position may be written. */
-#define HFTMON_RING_NO_LIMIT (~(u64)0)
+/* No poller waits. */
+#define HFTMON_RING_NO_WAKE (~(u64)0)
 
-static inline void hftmon_ring_core_init(struct hftmon_ring_core *ring, bool overwrite,
-					 u32 capacity, u32 wakeup_records)
+static inline u64 hftmon_ring_capacity(const struct hftmon_ring_core *ring)
 {
-	ring->capacity = capacity;
-	ring->wakeup_records = wakeup_records;
-	ring->wake_at = overwrite ? HFTMON_RING_NO_LIMIT : wakeup_records;
-	ring->limit = overwrite ? HFTMON_RING_NO_LIMIT : capacity;
+	return (u64)ring->mask + 1;
 }
 
-static __always_inline struct hftmon_record *hftmon_ring_slot(struct hftmon_ring_core *ring,
-							      u64 position)
+static inline void hftmon_ring_core_init(struct hftmon_ring_core *ring, bool overwrite,
+					 u32 capacity)
 {
-	return &ring->slots[position & (ring->capacity - 1)];
+	ring->mask = capacity - 1;
+	ring->overwrite = overwrite;
+	ring->limit = capacity;
+	ring->wake_at = HFTMON_RING_NO_WAKE;
 }
 
 /*
- * The ring looks full up to `position`: has the reader moved on? Slow path of
- * a reserve. Pairs with the reader's release store of `tail`: the slots below
- * it have been read before this writer reuses them.
+ * Move `limit` as far as the reader and unfinished writers allow.
+ * Return: is there room for @want positions from @position on?
  */
 static inline bool hftmon_ring_make_room(struct hftmon_ring_core *ring, u64 position, u64 want)
 {
-	u64 tail = hftmon_load_acquire(&ring->ureader->tail);
+	u64 capacity = hftmon_ring_capacity(ring);
+	u64 reusable = hftmon_read(ring->committed);
 
-	/* A tail outside [position - capacity, position] is not true: ignore. */
-	if (position - tail > ring->capacity)
-		return false;
-	hftmon_write(ring->limit, tail + ring->capacity);
-	return position + want <= tail + ring->capacity;
+	if (!ring->overwrite) {
+		/* Pairs with the reader's release (D): what lies below it has been read. */
+		u64 tail = hftmon_load_acquire(&ring->ureader->tail);
+
+		/* A tail outside [position - capacity, position] is not true: ignore. */
+		if (position - tail > capacity)
+			return false;
+		if (tail < reusable)
+			reusable = tail;
+	}
+	hftmon_write(ring->limit, reusable + capacity);
+	hftmon_barrier();
+	/* A nested writer may have lost since: keep everybody on the slow path. */
+	if (hftmon_local_read(&ring->lost) != hftmon_read(ring->gap_reported))
+		hftmon_write(ring->limit, 0);
+	return position + want <= reusable + capacity;
 }
 
 static inline void hftmon_ring_count_lost(struct hftmon_ring_core *ring, u32 count)
 {
+	u64 lost;
+
 	hftmon_local_add(&ring->lost, count);
-	/* Nested writers may publish an older sum last; the next loss mends it. */
-	hftmon_write(ring->control->lost, hftmon_local_read(&ring->lost));
+	hftmon_write(ring->limit, 0);
+	/* Like the head: publish, and look again for what nested. */
+	do {
+		lost = hftmon_local_read(&ring->lost);
+		hftmon_write(ring->control->lost, lost);
+		hftmon_barrier();
+	} while (unlikely(hftmon_local_read(&ring->lost) != lost));
+}
+
+/*
+ * Reserve when the ring looks full or a loss has to be told.
+ * Return: positions to take, with one for a GAP where it is due; 0: no room,
+ * counted; -1: what was looked at has changed, start again.
+ */
+static noinline int hftmon_ring_reserve_slow(struct hftmon_ring_core *ring, u32 count,
+					     u64 position, struct hftmon_reservation *out)
+{
+	u64 lost = hftmon_local_read(&ring->lost);
+	u32 want = count + (lost != hftmon_read(ring->gap_reported));
+
+	if (!hftmon_ring_make_room(ring, position, want)) {
+		/* A nested writer moved head, so the check was stale. */
+		if (hftmon_local_read(&ring->head) != position)
+			return -1;
+		hftmon_ring_count_lost(ring, count);
+		return 0;
+	}
+	out->tsc = hftmon_clock();
+	/* A loss before our time stamp belongs into a GAP before us. */
+	if (unlikely(hftmon_local_read(&ring->lost) != lost))
+		return -1;
+	out->lost = lost;
+	return want;
 }
 
 /**
@@ -135,55 +191,57 @@ static inline void hftmon_ring_count_lost(struct hftmon_ring_core *ring, u32 cou
 static __always_inline bool hftmon_ring_reserve(struct hftmon_ring_core *ring, u32 count,
 						struct hftmon_reservation *out)
 {
-	u64 position, want, lost;
+	u64 position;
+	int want;
 
-	do {
+	for (;;) {
 		position = hftmon_local_read(&ring->head);
-		lost = hftmon_local_read(&ring->lost);
-		want = count + (lost != hftmon_read(ring->gap_reported));
-		if (unlikely(position + want > hftmon_read(ring->limit)) &&
-		    !hftmon_ring_make_room(ring, position, want)) {
-			/* A nested writer moved head, so the check was stale. */
-			if (hftmon_local_read(&ring->head) != position)
-				continue;
-			hftmon_ring_count_lost(ring, count);
-			return false;
-		}
 		out->tsc = hftmon_clock();
-	} while (unlikely(!hftmon_local_try_cmpxchg(&ring->head, position, position + want)));
-
+		want = count;
+		if (unlikely(position + count > hftmon_read(ring->limit))) {
+			want = hftmon_ring_reserve_slow(ring, count, position, out);
+			if (want == 0)
+				return false;
+			if (want < 0)
+				continue;
+		}
+		if (likely(hftmon_local_try_cmpxchg(&ring->head, position, position + want)))
+			break;
+	}
 	out->first = position;
 	out->position = position + want - count;
-	out->lost = lost;
 	return true;
 }
 
-/**
- * hftmon_ring_begin() - open one reserved slot for writing
- *
- * Marks the slot as being written before its payload changes, so that a
- * reader in flight mode never takes a mixture for a record.
+/*
+ * Write one reserved slot. It is marked as being written before its payload
+ * changes (C), so that a reader in flight mode never takes a mixture for a
+ * record; the release of seq pairs with the reader's (A).
  */
-static __always_inline struct hftmon_record *hftmon_ring_begin(struct hftmon_ring_core *ring,
-							       u64 position)
+static __always_inline void hftmon_ring_fill(struct hftmon_ring_core *ring, u64 position, u64 tsc,
+					     u16 type, u16 flags, u64 payload0, u64 payload1)
 {
-	struct hftmon_record *slot = hftmon_ring_slot(ring, position);
+	struct hftmon_record *slot = &ring->slots[position & ring->mask];
 
 	hftmon_write(slot->seq, (u32)position);
-	hftmon_wmb();		/* (C) of abi/ring.h */
-	return slot;
+	hftmon_wmb();		/* (C) */
+	hftmon_write(slot->tsc, tsc);
+	hftmon_write(slot->type, type);
+	hftmon_write(slot->flags, flags);
+	hftmon_write(slot->payload[0], payload0);
+	hftmon_write(slot->payload[1], payload1);
+	hftmon_store_release(&slot->seq, (u32)(position + 1));	/* (A) */
 }
 
-/** hftmon_ring_commit() - the slot is whole; pairs with the reader's (A) */
-static __always_inline void hftmon_ring_commit(struct hftmon_record *slot, u64 position)
+static noinline void hftmon_ring_fill_gap(struct hftmon_ring_core *ring,
+					  const struct hftmon_reservation *res)
 {
-	hftmon_store_release(&slot->seq, (u32)(position + 1));
-}
+	struct hftmon_record gap = {
+		.gap = { .lost_total = res->lost, .current_tid = hftmon_current_tid() },
+	};
 
-/** hftmon_ring_gap_told() - the GAP record of @res has been committed */
-static inline void hftmon_ring_gap_told(struct hftmon_ring_core *ring,
-					const struct hftmon_reservation *res)
-{
+	hftmon_ring_fill(ring, res->first, res->tsc, HFTMON_REC_GAP, 0, gap.payload[0],
+			 gap.payload[1]);
 	/*
 	 * A nested writer may have told a larger sum already; going back to
 	 * ours makes the next writer tell again. Sums are cumulative, so a
@@ -192,10 +250,21 @@ static inline void hftmon_ring_gap_told(struct hftmon_ring_core *ring,
 	hftmon_write(ring->gap_reported, res->lost);
 }
 
-/**
- * hftmon_ring_publish() - every slot of the reservation has been committed
- *
- * Return: true when the reader should be woken.
+static noinline void hftmon_ring_fill_comm(struct hftmon_ring_core *ring, u64 position, u64 tsc,
+					   const char *comm)
+{
+	struct hftmon_record name;
+
+	/* The name may change under us: the copy can be torn, never unterminated. */
+	memcpy(name.comm, comm, HFTMON_COMM_LEN);
+	name.comm[HFTMON_COMM_LEN - 1] = '\0';
+	hftmon_ring_fill(ring, position, tsc, HFTMON_REC_COMM, 0, name.payload[0],
+			 name.payload[1]);
+}
+
+/*
+ * Every slot of the reservation has been committed.
+ * Return: true when the poller should be woken.
  */
 static __always_inline bool hftmon_ring_publish(struct hftmon_ring_core *ring,
 						const struct hftmon_reservation *res)
@@ -214,8 +283,57 @@ static __always_inline bool hftmon_ring_publish(struct hftmon_ring_core *ring,
 
 	if (likely(head < hftmon_read(ring->wake_at)))
 		return false;
-	hftmon_write(ring->wake_at, head + ring->wakeup_records);
+	/* Once, until a poller arms it again. */
+	hftmon_write(ring->wake_at, HFTMON_RING_NO_WAKE);
 	return true;
+}
+
+/**
+ * hftmon_ring_write() - write one record, or a record and its COMM continuation
+ * @ring:     the ring of this CPU
+ * @type:     enum hftmon_record_type
+ * @flags:    as the type says
+ * @payload0: first and
+ * @payload1: second half of the payload
+ * @comm:     a thread's name for a COMM continuation, or NULL
+ *
+ * Context: any, preemption disabled.
+ * Return: true when the poller should be woken.
+ */
+static __always_inline bool hftmon_ring_write(struct hftmon_ring_core *ring, u16 type, u16 flags,
+					      u64 payload0, u64 payload1, const char *comm)
+{
+	struct hftmon_reservation res;
+
+	if (unlikely(!hftmon_ring_reserve(ring, comm ? 2 : 1, &res)))
+		return false;
+	if (unlikely(res.first != res.position))
+		hftmon_ring_fill_gap(ring, &res);
+	hftmon_ring_fill(ring, res.position, res.tsc, type, flags, payload0, payload1);
+	if (comm)
+		hftmon_ring_fill_comm(ring, res.position + 1, res.tsc, comm);
+	return hftmon_ring_publish(ring, &res);
+}
+
+/**
+ * hftmon_ring_arm() - ask for a wake when @unread records wait; any CPU
+ * @ring:   stream mode
+ * @unread: 1 or more
+ *
+ * After arming, with a full barrier between, the caller looks whether that
+ * many wait already. The writer has no such barrier between its store of head
+ * and its look at `wake_at`: when both pass each other, the wake comes with
+ * the next record of that CPU instead.
+ */
+static inline void hftmon_ring_arm(struct hftmon_ring_core *ring, u32 unread)
+{
+	u64 tail = hftmon_read(ring->ureader->tail);
+	u64 head = hftmon_read(ring->control->head);
+
+	/* An untrue tail costs its owner a wake too many or too late. */
+	if (head - tail > hftmon_ring_capacity(ring))
+		tail = head;
+	hftmon_write(ring->wake_at, tail + unread);
 }
 
 #endif /* HFTMON_RING_CORE_H */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Life of a session: setup, start, stop; the list of those that record. */
 #include <linux/cpu.h>
+#include <linux/err.h>
 #include <linux/moduleparam.h>
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
@@ -13,17 +15,22 @@ static unsigned int max_session_mb = 1024;
 module_param(max_session_mb, uint, 0644);
 MODULE_PARM_DESC(max_session_mb, "Memory that the rings of one session may take, MiB (default 1024)");
 
-DEFINE_PER_CPU(struct hftmon_meter, hftmon_meter);
-
 /*
- * Two lists, of which one is published: an update fills the other, publishes
- * it and waits until no probe walks the first. So a stop needs no memory.
+ * Two lists, of which one is published: an update waits until no probe walks
+ * the other, fills it and publishes it. So a stop needs no memory.
  */
 static struct hftmon_active active_lists[2];
-struct hftmon_active __rcu *hftmon_active = RCU_INITIALIZER(&active_lists[0]);
+struct hftmon_active __rcu *hftmon_active __read_mostly = RCU_INITIALIZER(&active_lists[0]);
 
 /* Taken inside session->lock: the published list, the users of sources. */
 static DEFINE_MUTEX(active_lock);
+
+/* Sessions with rings. Innermost; also taken by CPU hotplug callbacks. */
+static DEFINE_MUTEX(all_lock);
+static LIST_HEAD(all_sessions);
+
+/* Wakes pollers: a hard interrupt cannot, on PREEMPT_RT. */
+static struct kthread_worker *waker;
 
 static const struct hftmon_active *active_get(void)
 {
@@ -31,20 +38,63 @@ static const struct hftmon_active *active_get(void)
 }
 
 /* Publish the list without @remove and with @add (either may be NULL). */
-static void active_publish(struct hftmon_session *add, const struct hftmon_session *remove)
+static void active_publish(const struct hftmon_session *add, const struct hftmon_session *remove)
 {
 	const struct hftmon_active *old = active_get();
 	struct hftmon_active *new = &active_lists[old == &active_lists[0]];
 	unsigned int i;
 
+	hftmon_hook_synchronize();
 	new->count = 0;
 	for (i = 0; i < old->count; i++) {
-		if (old->sessions[i] != remove)
-			new->sessions[new->count++] = old->sessions[i];
+		if (old->entries[i].session != remove)
+			new->entries[new->count++] = old->entries[i];
 	}
-	if (add)
-		new->sessions[new->count++] = add;
+	if (add) {
+		new->entries[new->count].sources = add->active_sources;
+		new->entries[new->count].rings = add->rings;
+		new->entries[new->count++].session = add;
+	}
 	rcu_assign_pointer(hftmon_active, new);
+}
+
+/** hftmon_sessions_init() - before any session exists; 0 or an errno */
+int hftmon_sessions_init(void)
+{
+	waker = kthread_create_worker(0, "hftmon");
+	return PTR_ERR_OR_ZERO(waker);
+}
+
+/** hftmon_sessions_exit() - no session is left */
+void hftmon_sessions_exit(void)
+{
+	kthread_destroy_worker(waker);
+}
+
+/**
+ * hftmon_sessions_for_each_ring() - visit one CPU's ring of every session
+ * @cpu: whose rings
+ * @fn:  called with each; must not take a session's lock
+ *
+ * Context: process.
+ */
+void hftmon_sessions_for_each_ring(unsigned int cpu, void (*fn)(struct hftmon_ring *ring))
+{
+	struct hftmon_session *session;
+
+	mutex_lock(&all_lock);
+	list_for_each_entry(session, &all_sessions, all) {
+		if (cpumask_test_cpu(cpu, session->cpus))
+			fn(per_cpu_ptr(session->rings, cpu));
+	}
+	mutex_unlock(&all_lock);
+}
+
+static void wake_pollers(struct kthread_work *work)
+{
+	struct hftmon_session *session = container_of(work, struct hftmon_session, wake);
+
+	wake_up_interruptible_all(&session->pollers);
 }
 
 /**
@@ -63,6 +113,8 @@ struct hftmon_session *hftmon_session_create(void)
 	}
 	mutex_init(&session->lock);
 	init_waitqueue_head(&session->pollers);
+	kthread_init_work(&session->wake, wake_pollers);
+	INIT_LIST_HEAD(&session->all);
 	return session;
 }
 
@@ -91,7 +143,11 @@ static void free_rings(struct hftmon_session *session)
 void hftmon_session_destroy(struct hftmon_session *session)
 {
 	hftmon_session_stop(session);
-	free_rings(session);
+	mutex_lock(&all_lock);
+	list_del(&session->all);
+	mutex_unlock(&all_lock);
+	free_rings(session);		/* no irq_work any more, so no new wake */
+	kthread_cancel_work_sync(&session->wake);
 	free_cpumask_var(session->cpus);
 	kfree(session);
 }
@@ -108,7 +164,8 @@ static int check_setup(const struct hftmon_setup *setup, const struct cpumask *c
 	    setup->ring_records > HFTMON_RING_MAX_RECORDS ||
 	    (setup->ring_records & (setup->ring_records - 1)))
 		return -EINVAL;
-	if (!setup->wakeup_records || setup->wakeup_records > setup->ring_records / 2)
+	if (setup->wakeup_records < HFTMON_MIN_WAKEUP_RECORDS ||
+	    setup->wakeup_records > setup->ring_records / 2)
 		return -EINVAL;
 	bytes = (u64)setup->ring_records * HFTMON_RECORD_SIZE * cpumask_weight(cpus);
 	if (bytes > (u64)max_session_mb << 20)
@@ -124,7 +181,7 @@ static int check_setup(const struct hftmon_setup *setup, const struct cpumask *c
  *
  * Context: process, may sleep.
  * Return: 0, -EBUSY after an earlier setup, -EINVAL, -ENOSPC above
- * max_session_mb, -ENOMEM.
+ * max_session_mb, -ENOMEM, -EINTR.
  */
 int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_setup *setup,
 			 const struct cpumask *cpus)
@@ -155,18 +212,18 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 		err = hftmon_ring_alloc(per_cpu_ptr(session->rings, cpu), session, cpu);
 		if (err)
 			goto err_free;
-		if (fatal_signal_pending(current)) {
-			err = -EINTR;
-			goto err_free;
-		}
-		cond_resched();
 	}
+	mutex_lock(&all_lock);
+	list_add(&session->all, &all_sessions);
+	mutex_unlock(&all_lock);
 	/* Pairs with hftmon_session_state(): rings before state. */
 	smp_store_release(&session->state, HFTMON_SESSION_READY);
 	goto out;
 
 err_free:
 	free_rings(session);
+	session->mode = 0;
+	session->ring_records = 0;
 out:
 	mutex_unlock(&session->lock);
 	return err;
@@ -174,8 +231,8 @@ out:
 
 /*
  * First record of a ring, then open it. Runs on the ring's CPU with interrupts
- * off and the session already visible to probes: no event is missed between
- * the record and the opening.
+ * off and the session already visible to probes: no event but an NMI is missed
+ * between the record and the opening.
  */
 static void enable_ring(void *arg)
 {
@@ -190,8 +247,8 @@ static void enable_ring(void *arg)
 	};
 
 	*this_cpu_ptr(session->meter_start) = *this_cpu_ptr(&hftmon_meter);
-	hftmon_ring_write(ring, HFTMON_REC_CPU_STATE, 0, record.payload[0], record.payload[1],
-			  NULL);
+	hftmon_ring_write(&ring->core, HFTMON_REC_CPU_STATE, 0, record.payload[0],
+			  record.payload[1], NULL);
 	WRITE_ONCE(ring->enabled, true);
 }
 
@@ -199,11 +256,13 @@ static void enable_ring(void *arg)
  * hftmon_session_start() - hook what the session asks for, and record
  * @session: must be set up
  *
- * A source that cannot be hooked is left out; INFO and SOURCES tell.
+ * A source that cannot be hooked is left out; INFO and SOURCES tell. Recording
+ * begins on each CPU as soon as it is told, before this returns.
  *
  * Context: process, may sleep.
  * Return: 0, -ENODEV before SETUP, -EBUSY after an earlier start or when
- * HFTMON_MAX_SESSIONS record already.
+ * HFTMON_MAX_SESSIONS record already, -EOPNOTSUPP when no source that was
+ * asked for can be hooked.
  */
 int hftmon_session_start(struct hftmon_session *session)
 {
@@ -221,12 +280,14 @@ int hftmon_session_start(struct hftmon_session *session)
 		goto out_active;
 
 	session->active_sources = hftmon_hook_sources(session->sources);
+	err = -EOPNOTSUPP;
+	if (!session->active_sources)
+		goto out_active;
 	active_publish(session, NULL);
 	cpus_read_lock();
 	on_each_cpu_mask(session->cpus, enable_ring, session, true);
 	cpus_read_unlock();
-	session->state = HFTMON_SESSION_RUNNING;
-	hftmon_hook_synchronize();
+	smp_store_release(&session->state, HFTMON_SESSION_RUNNING);
 	err = 0;
 
 out_active:
@@ -241,7 +302,7 @@ out:
  * @session: any state
  *
  * Context: process, may sleep.
- * Return: 0, -ENODEV when the session was not running.
+ * Return: 0, -ENODEV before START, -EBUSY after an earlier stop.
  */
 int hftmon_session_stop(struct hftmon_session *session)
 {
@@ -249,7 +310,7 @@ int hftmon_session_stop(struct hftmon_session *session)
 
 	mutex_lock(&session->lock);
 	if (session->state != HFTMON_SESSION_RUNNING) {
-		err = -ENODEV;
+		err = session->state == HFTMON_SESSION_STOPPED ? -EBUSY : -ENODEV;
 		goto out;
 	}
 
@@ -262,7 +323,7 @@ int hftmon_session_stop(struct hftmon_session *session)
 		per_cpu_ptr(session->meter_end, cpu)[0] = per_cpu(hftmon_meter, cpu);
 	/* Pairs with hftmon_session_state(): last records before state. */
 	smp_store_release(&session->state, HFTMON_SESSION_STOPPED);
-	hftmon_session_wake(session);
+	wake_up_interruptible_all(&session->pollers);
 out:
 	mutex_unlock(&session->lock);
 	return err;
@@ -294,7 +355,10 @@ struct hftmon_ring *hftmon_session_ring(struct hftmon_session *session, unsigned
 {
 	if (hftmon_session_state(session) == HFTMON_SESSION_NEW)
 		return NULL;
-	if (cpu >= nr_cpu_ids || !cpumask_test_cpu(cpu, session->cpus))
+	if (cpu >= nr_cpu_ids)
+		return NULL;
+	cpu = array_index_nospec(cpu, nr_cpu_ids);
+	if (!cpumask_test_cpu(cpu, session->cpus))
 		return NULL;
 	return per_cpu_ptr(session->rings, cpu);
 }
@@ -320,7 +384,9 @@ int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_s
 	stats->head = hftmon_local_read(&ring->core.head);
 	stats->lost = hftmon_local_read(&ring->core.lost);
 	if (READ_ONCE(ring->enabled)) {
-		stats->probes = READ_ONCE(end->runs) - start->runs;
+		/* The countdowns: events of the intervals that are not full yet. */
+		stats->probes = READ_ONCE(end->runs) - start->runs +
+				start->countdown - READ_ONCE(end->countdown);
 		stats->self_samples = READ_ONCE(end->samples) - start->samples;
 		stats->self_ticks = READ_ONCE(end->ticks) - start->ticks;
 	}
@@ -331,30 +397,33 @@ int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_s
  * hftmon_session_readable() - would a stream reader find a full batch?
  * @session: any state
  *
+ * If not, the caller, who is on the wait queue, is woken when one would.
+ *
  * Return: true when a ring holds wakeup_records unread records.
  */
 bool hftmon_session_readable(struct hftmon_session *session)
 {
+	bool readable = false;
 	int cpu;
 
 	if (hftmon_session_state(session) == HFTMON_SESSION_NEW ||
 	    session->mode != HFTMON_MODE_STREAM)
 		return false;
 	for_each_cpu(cpu, session->cpus) {
-		if (hftmon_ring_unread(per_cpu_ptr(session->rings, cpu)) >=
-		    session->wakeup_records)
-			return true;
+		if (hftmon_ring_has_unread(per_cpu_ptr(session->rings, cpu),
+					   session->wakeup_records))
+			readable = true;
 	}
-	return false;
+	return readable;
 }
 
 /**
- * hftmon_session_wake() - wake pollers
- * @session: any state
+ * hftmon_session_wake_later() - have the module's thread wake the pollers
+ * @session: has rings
  *
- * Context: irq_work or process.
+ * Context: hard interrupt or process.
  */
-void hftmon_session_wake(struct hftmon_session *session)
+void hftmon_session_wake_later(struct hftmon_session *session)
 {
-	wake_up_interruptible_all(&session->pollers);
+	kthread_queue_work(waker, &session->wake);
 }

@@ -3,7 +3,10 @@
 #ifndef HFTMON_SESSION_H
 #define HFTMON_SESSION_H
 
+#include <linux/cache.h>
 #include <linux/cpumask.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
@@ -16,17 +19,24 @@
 /* Sessions that can run at once; each costs every hooked event a little. */
 #define HFTMON_MAX_SESSIONS 8
 
-/* Time that probes took on a CPU; written there, by this_cpu operations. */
+/* One event in so many is timed; a prime, so that it meets every kind in turn. */
+#define HFTMON_METER_INTERVAL 61
+
+/**
+ * struct hftmon_meter - what events cost on one CPU; this_cpu operations only
+ * @countdown: events until the next that is timed
+ * @runs:      events before that countdown began
+ * @samples:   events that were timed, and not interrupted by another
+ * @ticks:     time that those took
+ */
 struct hftmon_meter {
+	u32 countdown;
 	u64 runs;
 	u64 samples;
 	u64 ticks;
 };
 
 DECLARE_PER_CPU(struct hftmon_meter, hftmon_meter);
-
-/* One probe run in so many is timed; a power of two. */
-#define HFTMON_METER_INTERVAL 64
 
 /**
  * struct hftmon_session - one open file of /dev/hftmon
@@ -38,12 +48,14 @@ DECLARE_PER_CPU(struct hftmon_meter, hftmon_meter);
  * @ring_records:   capacity of each ring
  * @wakeup_records: unread records that wake a poller
  * @sources:        asked for
- * @active_sources: hooked; constant while the session is in hftmon_active
+ * @active_sources: hooked; under @lock
  * @cpus:           CPUs with a ring
  * @rings:          per CPU; a ring outside @cpus is never enabled
  * @meter_start:    the CPU's meter when its ring was enabled
  * @meter_end:      and when the session was stopped
  * @pollers:        readers that wait
+ * @wake:           wakes them, from a thread of the module
+ * @all:            in the list of sessions that have rings
  */
 struct hftmon_session {
 	struct mutex lock;
@@ -58,15 +70,29 @@ struct hftmon_session {
 	struct hftmon_meter __percpu *meter_start;
 	struct hftmon_meter __percpu *meter_end;
 	wait_queue_head_t pollers;
+	struct kthread_work wake;
+	struct list_head all;
 };
 
-/* The sessions that record now, as probes see them; constant while published. */
+/**
+ * struct hftmon_active - the sessions that record now, as probes see them
+ *
+ * Constant while published, and on lines of its own: every event reads it.
+ */
 struct hftmon_active {
 	unsigned int count;
-	struct hftmon_session *sessions[HFTMON_MAX_SESSIONS];
-};
+	struct {
+		u64 sources;
+		struct hftmon_ring __percpu *rings;
+		const struct hftmon_session *session;	/* not for probes */
+	} entries[HFTMON_MAX_SESSIONS];
+} ____cacheline_aligned;
 
 extern struct hftmon_active __rcu *hftmon_active;
+
+int hftmon_sessions_init(void);
+void hftmon_sessions_exit(void);
+void hftmon_sessions_for_each_ring(unsigned int cpu, void (*fn)(struct hftmon_ring *ring));
 
 struct hftmon_session *hftmon_session_create(void);
 void hftmon_session_destroy(struct hftmon_session *session);
@@ -78,11 +104,11 @@ void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *inf
 int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_stats *stats);
 struct hftmon_ring *hftmon_session_ring(struct hftmon_session *session, unsigned int cpu);
 bool hftmon_session_readable(struct hftmon_session *session);
-void hftmon_session_wake(struct hftmon_session *session);
+void hftmon_session_wake_later(struct hftmon_session *session);
 
 static inline u32 hftmon_session_state(const struct hftmon_session *session)
 {
-	/* Pairs with the release stores of hftmon_session_setup(), _stop(). */
+	/* Pairs with the release stores of hftmon_session_setup(), _start(), _stop(). */
 	return smp_load_acquire(&session->state);
 }
 

@@ -45,7 +45,8 @@ rows() {
 	done; }
 } >"$source"
 
-"$@" -DKBUILD_MODNAME='"probe"' -DKBUILD_BASENAME='"probe"' -D__KBUILD_MODNAME=kmod_probe \
+# The messages are read: no other language.
+LC_ALL=C "$@" -DKBUILD_MODNAME='"probe"' -DKBUILD_BASENAME='"probe"' -D__KBUILD_MODNAME=kmod_probe \
 	-Wno-unused -Wno-declaration-after-statement -Wno-missing-prototypes \
 	-Werror=implicit-function-declaration -Werror=incompatible-pointer-types \
 	-fsyntax-only "$source" 2>"$errors" || true

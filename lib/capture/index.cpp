@@ -28,6 +28,7 @@ Bytes& Bytes::operator=(Bytes&& other) noexcept {
 }
 
 Bytes::~Bytes() {
+    // munmap(2) takes what mmap(2) gave. NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
     if (owned_) (void)::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
@@ -57,13 +58,13 @@ bool entries_fit(std::span<const std::byte> body, std::uint32_t count, std::uint
 
 template <class T>
 T entry_at(std::span<const std::byte> body, std::size_t index, std::uint32_t entry_bytes) noexcept {
-    T entry;
+    T entry{};
     std::memcpy(&entry, body.data() + index * entry_bytes, sizeof(T));
     return entry;
 }
 
 bool add_threads(CaptureFile& file, std::span<const std::byte> body) {
-    format::ThreadsBody head;
+    format::ThreadsBody head{};
     if (!take(body, head) || !entries_fit<::hftmon_thread_entry>(body, head.count, head.entry_bytes)) return false;
     CaptureThreads& list = file.threads.emplace_back();
     list.from = TscTime{head.tsc};
@@ -75,7 +76,7 @@ bool add_threads(CaptureFile& file, std::span<const std::byte> body) {
 }
 
 bool add_clock(CaptureFile& file, std::span<const std::byte> body) {
-    ClockSync sync;
+    ClockSync sync{};
     if (!take(body, sync)) return false;
     file.clock_syncs.push_back(sync);
     return true;
@@ -95,7 +96,7 @@ bool add_irqs(CaptureFile& file, std::span<const std::byte> body) {
 }
 
 bool add_stats(CaptureFile& file, std::span<const std::byte> body) {
-    format::StatsBody head;
+    format::StatsBody head{};
     if (!take(body, head) || !entries_fit<format::StatsEntry>(body, head.count, head.entry_bytes)) return false;
     if (head.collector_cpu_ns > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return false;
     CaptureStats stats;
@@ -137,7 +138,7 @@ bool add_meta(CaptureFile& file, std::span<const std::byte> body) {
 }
 
 bool add_end(CaptureFile& file, std::span<const std::byte> body) {
-    format::EndBody end;
+    format::EndBody end{};
     if (!take(body, end)) return false;
     if (end.end_realtime_ns > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return false;
     if (end.end_realtime_ns != 0) file.meta.end_realtime = Nanoseconds(static_cast<std::int64_t>(end.end_realtime_ns));
@@ -162,7 +163,7 @@ bool add_chunk(CaptureFile& file, const format::ChunkHeader& header, std::span<c
 
 /// All chunks up to the end mark or to where the file was cut or damaged.
 void add_chunks(CaptureFile& file, std::span<const std::byte> rest) {
-    format::ChunkHeader header;
+    format::ChunkHeader header{};
     while (!file.ended && take(rest, header) && header.magic == format::kChunkMagic) {
         const bool cut = header.bytes > rest.size();
         const std::span<const std::byte> body = rest.first(cut ? rest.size() : static_cast<std::size_t>(header.bytes));
@@ -191,7 +192,7 @@ Status check_header(std::span<const std::byte>& rest, const std::string& name) {
     const std::size_t have = std::min(all.size(), format::kMagic.size());
     if (have == 0 || std::memcmp(all.data(), format::kMagic.data(), have) != 0)
         return corrupt(name, "not an hftmon capture", "hftctl record writes them");
-    format::FileHeader header;
+    format::FileHeader header{};
     if (!take(rest, header)) return corrupt(name, "cut inside its header", "nothing was recorded in it");
     if (header.major > format::kMajor || header.abi_version > HFTMON_ABI_VERSION) {
         return Error{ErrorCode::kVersionMismatch, 0,

@@ -28,10 +28,6 @@ void check(bool promise, const char* what) {
 /// A sum that the compiler must compute.
 std::uint64_t sink = 0;
 
-struct Free {
-    void operator()(void* memory) const noexcept { std::free(memory); }
-};
-
 void decode_all(const TscClock& clock, CpuId cpu, std::uint64_t position, std::span<const Record> records) {
     while (!records.empty()) {
         const Decoded decoded =
@@ -57,6 +53,7 @@ void read_everything(const CaptureReader& reader) {
 
     std::vector<CaptureStream> streams = reader.streams();
     std::vector<CpuStream*> pointers;
+    pointers.reserve(streams.size());
     for (CaptureStream& stream : streams) pointers.push_back(&stream);
     Merger merger(pointers);
     std::map<CpuId, std::uint64_t> next;
@@ -76,9 +73,9 @@ void read_everything(const CaptureReader& reader) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     // Its own allocation: aligned, and a sanitizer sees every byte too far.
-    const std::unique_ptr<void, Free> copy(std::malloc(size > 0 ? size : 1));
+    const auto copy = std::make_unique<std::byte[]>(size);
     if (size > 0) std::memcpy(copy.get(), data, size);
-    const auto reader = hftmon::CaptureReader::from_memory({static_cast<const std::byte*>(copy.get()), size});
+    const auto reader = hftmon::CaptureReader::from_memory({copy.get(), size});
     if (reader) {
         read_everything(*reader);
     } else {

@@ -2,9 +2,9 @@
 /// A small deterministic fuzzer, for compilers without libFuzzer and for runs
 /// that must be the same everywhere. Mutates good captures and one another.
 ///
-///     capture_fuzz [--runs N] [--seed S] [--write-seeds FOLDER] [--only RUN]
+///     capture_fuzz [--runs N] [--seed S] [--only RUN] [--trace 1] [--write-seeds FOLDER]
 ///
-/// FUZZ_TRACE=1 prints the number of each run before it starts; a failing one is
+/// --trace 1 prints the number of each run before it starts; a failing one is
 /// repeated with --only and the same --seed.
 #include <algorithm>
 #include <chrono>
@@ -119,9 +119,9 @@ Input mutated(Random& random, const std::vector<Input>& seeds) {
     return input;
 }
 
-[[noreturn]] void usage() {
-    std::fputs("usage: capture_fuzz [--runs N] [--seed S] [--only RUN] [--write-seeds FOLDER]\n", stderr);
-    std::exit(2);
+int usage() {
+    std::fputs("usage: capture_fuzz [--runs N] [--seed S] [--only RUN] [--trace 1] [--write-seeds FOLDER]\n", stderr);
+    return 2;
 }
 
 int write_seeds(const std::string& folder, const std::vector<Input>& seeds) {
@@ -142,10 +142,11 @@ int main(int argc, char** argv) {
     std::uint64_t runs = 100'000;
     std::uint64_t seed = 1;
     std::uint64_t first = 0;
+    bool trace = false;
     const auto seeds = hftmon::fuzz::make_seeds();
     for (int i = 1; i < argc; i += 2) {
         const std::string_view option = argv[i];
-        if (i + 1 == argc) usage();
+        if (i + 1 == argc) return usage();
         if (option == "--runs")
             runs = std::strtoull(argv[i + 1], nullptr, 0);
         else if (option == "--seed")
@@ -153,13 +154,14 @@ int main(int argc, char** argv) {
         else if (option == "--only") {
             first = std::strtoull(argv[i + 1], nullptr, 0);
             runs = first + 1;
-        } else if (option == "--write-seeds")
+        } else if (option == "--trace")
+            trace = argv[i + 1][0] == '1';
+        else if (option == "--write-seeds")
             return write_seeds(argv[i + 1], seeds);
         else
-            usage();
+            return usage();
     }
 
-    const bool trace = std::getenv("FUZZ_TRACE") != nullptr;
     const auto start = std::chrono::steady_clock::now();
     for (std::uint64_t run = first; run < runs; ++run) {
         // Its own generator: any run can be repeated alone.

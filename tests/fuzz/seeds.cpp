@@ -17,7 +17,7 @@ namespace {
 void need(bool ok, const char* what) {
     if (ok) return;
     std::perror(what);
-    std::exit(1);
+    std::abort();
 }
 
 /// One record of every type, names behind identities.

@@ -10,7 +10,11 @@
  * session's state are refused with EBUSY (too late) or ENODEV (too early).
  *
  * poll(2): POLLIN when a ring holds at least `wakeup_records` unread records
- * (stream mode), POLLHUP after STOP.
+ * (stream mode), POLLHUP after STOP. A wake can come one record late when the
+ * poll and the record that makes the batch full pass each other: a reader that
+ * must not wait for the next record of a quiet CPU gives a timeout.
+ *
+ * Not for 32-bit programs on a 64-bit kernel.
  */
 #ifndef HFTMON_ABI_IOCTL_H
 #define HFTMON_ABI_IOCTL_H
@@ -36,6 +40,9 @@ enum hftmon_clock_id {
 	HFTMON_CLOCK_TSC = 0,	/* ordered TSC reads, tsc_khz ticks per ms */
 	HFTMON_CLOCK_MONO = 1	/* ns of CLOCK_MONOTONIC: the TSC is not usable */
 };
+
+/* A batch that wakes a poller is at least so large, or waking would feed itself. */
+#define HFTMON_MIN_WAKEUP_RECORDS 64u
 
 /* hftmon_info.flags */
 #define HFTMON_INFO_TSC_INVARIANT 0x1u	/* constant and nonstop in all idle states */
@@ -71,10 +78,10 @@ struct hftmon_info {
  * @ring_records:   capacity per CPU, a power of two in
  *                  HFTMON_RING_MIN_RECORDS .. HFTMON_RING_MAX_RECORDS
  * @wakeup_records: unread records in one ring that wake a poller;
- *                  1 .. ring_records / 2
+ *                  HFTMON_MIN_WAKEUP_RECORDS .. ring_records / 2
  * @cpu_mask:       address of a bitmap of CPUs, little-endian 64-bit words
- * @cpu_mask_bytes: its length, a multiple of 8; 0 = all CPUs. A bit for a CPU
- *                  that is not possible here is refused with ENXIO
+ * @cpu_mask_bytes: its length, a multiple of 8; 0 = all CPUs that are online.
+ *                  A bit for a CPU that is not online is refused with ENXIO
  */
 struct hftmon_setup {
 	__u32 size;
@@ -113,10 +120,14 @@ struct hftmon_sources {
  * @cpu:           in: which CPU; ENXIO when the session has no ring for it
  * @head:          records written
  * @lost:          records lost for want of room (stream)
- * @probes:        times that a probe ran for this session
- * @self_samples:  probe runs that were timed (one in 64)
- * @self_ticks:    ticks spent in those, from the probe's first to its last
- *                 instruction, all sessions included
+ * @probes:        events on this CPU while the session recorded, those of other
+ *                 sessions included
+ * @self_samples:  events that were timed: one in 61, less those that another
+ *                 event interrupted
+ * @self_ticks:    ticks that those took, for all sessions together, from the
+ *                 choice of sessions to the publication. The kernel's way to
+ *                 the probe and the wake of a poller are not in it; an
+ *                 interruption that caused no event is
  */
 struct hftmon_cpu_stats {
 	__u32 size;

@@ -117,7 +117,7 @@ struct hftmon_sched_wake {
 	__u32 tid;
 	__u32 waker_tid;	/* thread that ran where the wakeup was asked for */
 	__s16 prio;
-	__u16 target_cpu;
+	__u16 target_cpu;	/* WAKING: where it ran last; else where it was put */
 	__u32 reserved;
 };
 

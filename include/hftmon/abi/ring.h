@@ -32,6 +32,8 @@
  * a record that finds no room is lost, is counted in control.lost, and a GAP
  * record stands before the next one that finds room.
  * Flight mode: the writer overwrites; a reader must use (C) on a running ring.
+ * In both modes a record is lost, too, when writers that nest in an interrupted
+ * one come round to its slots; that takes a ring's worth of interrupts.
  *
  * Accounting, exact, in records, after the session was stopped:
  *   produced = head + lost = read + lost + overwritten
@@ -55,7 +57,8 @@ enum hftmon_ring_mode {
  * @capacity:    records in the ring, a power of two
  * @record_size: bytes of a record
  * @head:        every record below this position is complete
- * @lost:        records lost since the start (stream mode)
+ * @lost:        records lost since the start. Those after the last record have
+ *               no GAP record: they show here only
  *
  * @head and @lost are private to the kernel's writer; these are the published
  * copies and are never read back.
