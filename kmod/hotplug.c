@@ -1,43 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * CPUs that come and go. A CPU on its way down still has events, but an
- * irq_work queued late on that way is never run, and a close would wait for it
- * for ever: so its rings stop waking first.
- */
+/* CPUs that come and go while sessions are open. */
 #include <linux/cpuhotplug.h>
-#include <linux/irq_work.h>
 
 #include "hotplug.h"
 #include "session.h"
 
 static enum cpuhp_state hotplug_state;
 
-static void allow_wake(struct hftmon_ring *ring)
-{
-	WRITE_ONCE(ring->may_wake, true);
-}
-
-/*
- * On the CPU that goes down, in a thread of it: no probe of this CPU is between
- * its look at may_wake and the queueing, so what is queued is queued now.
- */
-static void forbid_wake(struct hftmon_ring *ring)
-{
-	WRITE_ONCE(ring->may_wake, false);
-	irq_work_sync(&ring->wake);
-	/* Who waited for this CPU's records looks for himself. */
-	hftmon_session_wake_later(ring->session);
-}
-
 static int hftmon_cpu_online(unsigned int cpu)
 {
-	hftmon_sessions_for_each_ring(cpu, allow_wake);
+	hftmon_sessions_allow_wake(cpu, true);
 	return 0;
 }
 
 static int hftmon_cpu_offline(unsigned int cpu)
 {
-	hftmon_sessions_for_each_ring(cpu, forbid_wake);
+	hftmon_sessions_allow_wake(cpu, false);
 	return 0;
 }
 

@@ -192,6 +192,27 @@ int hftmon_ring_mmap(struct hftmon_ring *ring, struct vm_area_struct *vma, u32 r
 }
 
 /**
+ * hftmon_ring_allow_wake() - may probes of the ring's CPU queue its irq_work?
+ * @ring:  whose
+ * @allow: no is final when this returns: nothing is queued any more
+ *
+ * A CPU on its way down still has events, but an irq_work that is queued late
+ * on that way is never run, and hftmon_ring_free() would wait for it for ever.
+ *
+ * Context: process, on the ring's CPU: no probe is between its look at
+ * may_wake and the queueing.
+ */
+void hftmon_ring_allow_wake(struct hftmon_ring *ring, bool allow)
+{
+	WRITE_ONCE(ring->may_wake, allow);
+	if (allow)
+		return;
+	irq_work_sync(&ring->wake);
+	/* Who waits for this CPU's records looks for himself. */
+	hftmon_session_wake_later(ring->session);
+}
+
+/**
  * hftmon_ring_has_unread() - for a poller: do so many records wait?
  * @ring:    stream mode
  * @records: 1 or more

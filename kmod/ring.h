@@ -69,6 +69,7 @@ struct hftmon_ring {
 int hftmon_ring_alloc(struct hftmon_ring *ring, struct hftmon_session *session, int cpu);
 void hftmon_ring_free(struct hftmon_ring *ring);
 int hftmon_ring_mmap(struct hftmon_ring *ring, struct vm_area_struct *vma, u32 region);
+void hftmon_ring_allow_wake(struct hftmon_ring *ring, bool allow);
 bool hftmon_ring_has_unread(struct hftmon_ring *ring, u32 records);
 
 #endif /* HFTMON_RING_H */

@@ -72,20 +72,20 @@ void hftmon_sessions_exit(void)
 }
 
 /**
- * hftmon_sessions_for_each_ring() - visit one CPU's ring of every session
- * @cpu: whose rings
- * @fn:  called with each; must not take a session's lock
+ * hftmon_sessions_allow_wake() - a CPU has come up, or goes down
+ * @cpu:   which
+ * @allow: its rings may wake their pollers from now on
  *
- * Context: process.
+ * Context: CPU hotplug callback, on that CPU.
  */
-void hftmon_sessions_for_each_ring(unsigned int cpu, void (*fn)(struct hftmon_ring *ring))
+void hftmon_sessions_allow_wake(unsigned int cpu, bool allow)
 {
 	struct hftmon_session *session;
 
 	mutex_lock(&all_lock);
 	list_for_each_entry(session, &all_sessions, all) {
 		if (cpumask_test_cpu(cpu, session->cpus))
-			fn(per_cpu_ptr(session->rings, cpu));
+			hftmon_ring_allow_wake(per_cpu_ptr(session->rings, cpu), allow);
 	}
 	mutex_unlock(&all_lock);
 }
@@ -287,6 +287,7 @@ int hftmon_session_start(struct hftmon_session *session)
 	cpus_read_lock();
 	on_each_cpu_mask(session->cpus, enable_ring, session, true);
 	cpus_read_unlock();
+	/* Pairs with hftmon_session_state(). */
 	smp_store_release(&session->state, HFTMON_SESSION_RUNNING);
 	err = 0;
 

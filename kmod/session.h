@@ -92,7 +92,7 @@ extern struct hftmon_active __rcu *hftmon_active;
 
 int hftmon_sessions_init(void);
 void hftmon_sessions_exit(void);
-void hftmon_sessions_for_each_ring(unsigned int cpu, void (*fn)(struct hftmon_ring *ring));
+void hftmon_sessions_allow_wake(unsigned int cpu, bool allow);
 
 struct hftmon_session *hftmon_session_create(void);
 void hftmon_session_destroy(struct hftmon_session *session);
