@@ -26,8 +26,8 @@ namespace hftmon {
 using IrqNames = std::map<std::uint32_t, std::string>;
 
 struct AnalyzerOptions {
-    /// Whose delays are wanted: these threads and the threads of these
-    /// processes. Both empty: everybody's.
+    /// Whose delays are wanted: these threads, and the threads of these
+    /// processes and of their children. Both empty: everybody's.
     std::vector<Tid> threads;
     std::vector<Tid> processes;
     /// Shorter delays are counted, but get no bill.
@@ -149,6 +149,7 @@ private:
     void keep(Bill& bill);
     [[nodiscard]] bool would_keep(TscTicks length) const noexcept;
     [[nodiscard]] ThreadDelays* row_of(const Thread& thread);
+    void follow(const ThreadEvent& event);
     [[nodiscard]] bool is_wanted(Tid tid, bool& is_sure) const noexcept;
     void retire(std::uint32_t tag);
     CpuSide& side_of(CpuId cpu);

@@ -22,10 +22,10 @@ struct Delay {
     Policy policy = Policy::kNormal;
     CpuId cpu{};  ///< where it was switched in
     TscTime start{}, end{};
-    TscTime enqueued{};    ///< stood in a run queue from here on, if is_enqueued
-    Waking waking;         ///< kTimer, kWaking, kNewThread
-    Tid preempted_by{};    ///< kPreempted; 0 is the idle thread
-    std::vector<Hop> hops; ///< CPUs that it waited on, from the waking or the switch-out on
+    TscTime enqueued{};     ///< stood in a run queue from here on, if is_enqueued
+    Waking waking;          ///< kTimer, kWaking, kNewThread
+    Tid preempted_by{};     ///< kPreempted; 0 is the idle thread
+    std::vector<Hop> hops;  ///< CPUs that it waited on, from the waking or the switch-out on
 
     [[nodiscard]] TscTicks length() const noexcept { return end - start; }
 };
@@ -48,10 +48,10 @@ enum class Relation : std::uint8_t {
 struct BillLine {
     CauseKind cause = CauseKind::kUnknown;
     Relation relation = Relation::kNone;
-    bool timer_late = false;   ///< the due timer's interrupt had not arrived meanwhile
-    bool is_named = false;     ///< comm is known
-    std::uint32_t subject = 0; ///< as Cause::subject
-    std::int16_t prio = 0;     ///< threads only, kPrioUnknown possible
+    bool timer_late = false;    ///< the due timer's interrupt had not arrived meanwhile
+    bool is_named = false;      ///< comm is known
+    std::uint32_t subject = 0;  ///< as Cause::subject
+    std::int16_t prio = 0;      ///< threads only, kPrioUnknown possible
     Policy policy = Policy::kNormal;
     Comm comm;                      ///< threads only
     TscTime first{};                ///< when the first stretch began
@@ -71,8 +71,8 @@ enum : std::uint8_t {
 /// An itemised delay: lines and `unattributed` sum to end - start, exactly.
 struct Bill {
     Delay delay;
-    ThreadInfo thread;  ///< the delayed one; comm is empty when not known
-    ThreadInfo other;   ///< waker or preempter, likewise
+    ThreadInfo thread;            ///< the delayed one; comm is empty when not known
+    ThreadInfo other;             ///< waker or preempter, likewise
     std::vector<BillLine> lines;  ///< by ticks, largest first
     TscTicks unattributed{};
     /// Interrupts between the switch-in and after_end: the next switch-out, or

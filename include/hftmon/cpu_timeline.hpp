@@ -87,8 +87,10 @@ public:
         std::uint64_t high = end();
         while (low < high) {
             const std::uint64_t middle = low + (high - low) / 2;
-            if (before((*this)[middle])) low = middle + 1;
-            else high = middle;
+            if (before((*this)[middle]))
+                low = middle + 1;
+            else
+                high = middle;
         }
         return low;
     }

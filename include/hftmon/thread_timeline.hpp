@@ -36,7 +36,7 @@ struct Waking {
     Tid waker{};
     CpuId cpu{};
     Context context = Context::kTask;
-    Cause source;  ///< what owned that CPU: the interrupt, or the waker itself
+    Cause source;         ///< what owned that CPU: the interrupt, or the waker itself
     TimerCallback timer;  ///< active: the waking came from this timer's callback
 };
 
@@ -62,16 +62,16 @@ struct Wait {
 struct Thread {
     Tid tid{};
     ThreadState state = ThreadState::kUnknown;
-    bool assumed = false;  ///< the state was inferred from a single record, and may be corrected
+    bool assumed = false;         ///< the state was inferred from a single record, and may be corrected
     bool waking_pending = false;  ///< asked to wake before it had left the CPU
     std::int16_t prio = kPrioUnknown;
     Policy policy = Policy::kNormal;
-    CpuId cpu{};  ///< runs or waits there, or did last
+    CpuId cpu{};            ///< runs or waits there, or did last
     std::uint32_t tag = 0;  ///< for the user of the Timeline; 0 in a new life
-    TscTime since{};  ///< in this state
+    TscTime since{};        ///< in this state
     TscTime first{};
-    std::uint64_t page_faults = 0;           ///< seen in this life
-    std::uint64_t page_faults_this_run = 0;  ///< since it was last switched in
+    std::uint64_t page_faults = 0;                ///< seen in this life
+    std::uint64_t page_faults_this_run = 0;       ///< since it was last switched in
     std::array<TscTicks, kThreadStates> spent{};  ///< per state, up to `since`
     SuspendedSoftirq softirq;
     Waking pending;  ///< valid when waking_pending

@@ -110,10 +110,14 @@ void Analyzer::consume(CpuId cpu, std::uint64_t first_position, std::span<const 
 template <class Body>
 void Analyzer::on(CpuSide& side, const EventHeader& header, const Body& body) {
     if (header.time >= side.deadline) complete(side, header.time);
-    if constexpr (std::is_same_v<Body, SchedSwitchEvent>) on_switch(side, header, body);
-    else if constexpr (std::is_same_v<Body, GapEvent>) on_gap(side, header, body);
-    else if constexpr (std::is_same_v<Body, ThreadEvent>) on_identity(header, body);
-    else timeline_.apply(header, body);
+    if constexpr (std::is_same_v<Body, SchedSwitchEvent>)
+        on_switch(side, header, body);
+    else if constexpr (std::is_same_v<Body, GapEvent>)
+        on_gap(side, header, body);
+    else if constexpr (std::is_same_v<Body, ThreadEvent>)
+        on_identity(header, body);
+    else
+        timeline_.apply(header, body);
 }
 
 void Analyzer::on_switch(CpuSide& side, const EventHeader& header, const SchedSwitchEvent& event) {
@@ -148,10 +152,25 @@ void Analyzer::on_identity(const EventHeader& header, const ThreadEvent& event) 
     if (is_exec) {
         if (const Thread* was = timeline_.thread(event.related)) retire(was->tag);
     }
+    follow(event);
     timeline_.apply(header, event);
 }
 
 // ---- who is asked about ----------------------------------------------------
+
+/// A wanted process has a child: the child is wanted, until it ends.
+void Analyzer::follow(const ThreadEvent& event) {
+    std::vector<Tid>& wanted = options_.processes;
+    if (wanted.empty() || event.tid != event.tgid) return;
+    const auto place = std::lower_bound(wanted.begin(), wanted.end(), event.tid);
+    const bool is_there = place != wanted.end() && *place == event.tid;
+    if (event.change == IdentityChange::kFork && !is_there) {
+        const auto parent = names_.process_of(event.related, timeline_.now());
+        if (parent && std::binary_search(wanted.begin(), wanted.end(), *parent)) wanted.insert(place, event.tid);
+    } else if (event.change == IdentityChange::kExit && is_there && wanted.size() > 1) {
+        wanted.erase(place);
+    }
+}
 
 bool Analyzer::is_wanted(Tid tid, bool& is_sure) const noexcept {
     is_sure = true;
@@ -178,7 +197,8 @@ ThreadDelays* Analyzer::row_of(const Thread& thread) {
     }
     const std::uint32_t index = free_rows_.back();
     free_rows_.pop_back();
-    rows_[index] = ThreadDelays{.tid = thread.tid, .first = timeline_.now(), .last = {}, .is_dead = false, .by_kind = {}};
+    rows_[index] =
+        ThreadDelays{.tid = thread.tid, .first = timeline_.now(), .last = {}, .is_dead = false, .by_kind = {}};
     timeline_.set_tag(thread.tid, index + kFirstRow);
     return &rows_[index];
 }

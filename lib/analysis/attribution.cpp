@@ -10,6 +10,11 @@ namespace {
 constexpr std::int16_t kFirstFairPrio = 100;
 constexpr Tid kNobody{std::numeric_limits<std::uint32_t>::max()};
 
+/// Larger first; of equals the one that began first.
+bool goes_before(const BillLine& a, const BillLine& b) noexcept {
+    return a.ticks != b.ticks ? a.ticks > b.ticks : a.first < b.first;
+}
+
 /// Adds up stretches of time per owner.
 class Ledger {
 public:
@@ -32,10 +37,7 @@ public:
         return lines_[last_];
     }
 
-    void sort() {
-        std::stable_sort(lines_.begin(), lines_.end(),
-                         [](const BillLine& a, const BillLine& b) { return a.ticks > b.ticks; });
-    }
+    void sort() { std::sort(lines_.begin(), lines_.end(), goes_before); }
 
 private:
     static constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
@@ -135,8 +137,10 @@ private:
     /// Remembers who was on the CPU when the thread began to wait for it, until
     /// the first switch.
     void note_resident(const Cause& cause) noexcept {
-        if (resident_ == kAnyResident) resident_ = cause.thread;
-        else if (resident_ != cause.thread) resident_ = kNobody;
+        if (resident_ == kAnyResident)
+            resident_ = cause.thread;
+        else if (resident_ != cause.thread)
+            resident_ = kNobody;
     }
 
     void enter(const CpuTimeline& cpu, TscTime start, TscTime end, const Cause& cause, Phase phase) {
@@ -222,8 +226,10 @@ void attribute_after(const Timeline& timeline, TscTime until, Bill& bill) {
     if (!cpu) return;
     cpu->walk(bill.delay.end, bill.after_end, [&](TscTime start, TscTime end, const Cause& cause) {
         if (cause.kind == CauseKind::kGap) bill.after_has_gap = true;
-        if (is_interrupt(cause.kind)) ledger.add(start, end, cause, Relation::kNone, false);
-        else ledger.unattributed(start, end);
+        if (is_interrupt(cause.kind))
+            ledger.add(start, end, cause, Relation::kNone, false);
+        else
+            ledger.unattributed(start, end);
     });
     ledger.sort();
 }
@@ -237,8 +243,10 @@ void label(const NameTable& names, Bill& bill) {
     name(bill.thread, delay.tid, delay.end);
     bill.thread.prio = delay.prio;
     bill.thread.policy = delay.policy;
-    if (delay.reason == StartReason::kPreempted) name(bill.other, delay.preempted_by, delay.start);
-    else name(bill.other, delay.waking.waker, delay.waking.time);
+    if (delay.reason == StartReason::kPreempted)
+        name(bill.other, delay.preempted_by, delay.start);
+    else
+        name(bill.other, delay.waking.waker, delay.waking.time);
 
     bool merge = false;
     for (BillLine& line : bill.lines) {
@@ -259,7 +267,8 @@ void label(const NameTable& names, Bill& bill) {
         for (std::size_t j = bill.lines.size(); j-- > i + 1;) {
             BillLine& a = bill.lines[i];
             const BillLine& b = bill.lines[j];
-            if (a.relation != Relation::kStopper || b.relation != Relation::kStopper || a.subject != b.subject) continue;
+            if (a.relation != Relation::kStopper || b.relation != Relation::kStopper || a.subject != b.subject)
+                continue;
             a.ticks += b.ticks;
             a.stretches += b.stretches;
             a.page_faults += b.page_faults;
@@ -267,8 +276,7 @@ void label(const NameTable& names, Bill& bill) {
             bill.lines.erase(bill.lines.begin() + static_cast<std::ptrdiff_t>(j));
         }
     }
-    std::stable_sort(bill.lines.begin(), bill.lines.end(),
-                     [](const BillLine& a, const BillLine& b) { return a.ticks > b.ticks; });
+    std::sort(bill.lines.begin(), bill.lines.end(), goes_before);
 }
 
 }  // namespace hftmon

@@ -23,7 +23,8 @@ void check_cpu(const CpuTimeline& cpu, std::vector<std::string>& wrong) {
         is_whole = is_whole && from == at && to > from;
         at = to;
     });
-    if (!is_whole || at != cpu.last()) wrong.push_back(fmt::format("CPU {}: segments do not partition", cpu.cpu().value));
+    if (!is_whole || at != cpu.last())
+        wrong.push_back(fmt::format("CPU {}: segments do not partition", cpu.cpu().value));
 }
 
 void check_thread(const Thread& thread, TscTime now, std::vector<std::string>& wrong) {

@@ -109,8 +109,8 @@ Comm NameTable::idle_name(CpuId cpu) noexcept {
     // A number that does not fit is cut like the kernel cuts it.
     char digits[10];
     const auto end = std::to_chars(std::begin(digits), std::end(digits), cpu.value).ptr;
-    const auto length = std::min<std::size_t>(static_cast<std::size_t>(end - digits),
-                                              comm.bytes.size() - 1 - kPrefix.size());
+    const auto length =
+        std::min<std::size_t>(static_cast<std::size_t>(end - digits), comm.bytes.size() - 1 - kPrefix.size());
     std::copy_n(digits, length, comm.bytes.begin() + kPrefix.size());
     return comm;
 }

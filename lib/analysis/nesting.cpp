@@ -86,7 +86,8 @@ void CpuTimeline::switch_bottom(TscTime time, const Cause& prev, const Cause& ne
     levels_[0].timer.active = false;
     if (coming.active) {
         Level& level = levels_[depth_++];
-        level.cause = {.kind = CauseKind::kSoftirq, .policy = {}, .prio = 0, .subject = coming.vec, .thread = next.thread};
+        level.cause = {
+            .kind = CauseKind::kSoftirq, .policy = {}, .prio = 0, .subject = coming.vec, .thread = next.thread};
         level.entered = time;
         level.timer = coming.timer;
     }

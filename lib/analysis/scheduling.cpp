@@ -180,8 +180,7 @@ void Timeline::apply(const EventHeader& header, const SchedWakeEvent& event) {
                 break;
             }
             // Awake already, unless it may have slept inside a gap.
-            if (const CpuTimeline* waits_on = this->cpu(thread.cpu);
-                waits_on && waits_on->last_gap() > thread.since) {
+            if (const CpuTimeline* waits_on = this->cpu(thread.cpu); waits_on && waits_on->last_gap() > thread.since) {
                 begin_wakeup(thread, waking, StartReason::kWaking, event.target);
             }
             break;

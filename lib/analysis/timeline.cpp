@@ -60,8 +60,10 @@ CpuTimeline* Timeline::admit(const EventHeader& header) {
 void Timeline::apply(const EventHeader& header, const IrqEvent& event) {
     CpuTimeline* cpu = admit(header);
     if (!cpu) return;
-    if (event.entry) cpu->enter(now_, CauseKind::kIrq, event.irq, anomalies_);
-    else cpu->leave(now_, CauseKind::kIrq, event.irq, anomalies_);
+    if (event.entry)
+        cpu->enter(now_, CauseKind::kIrq, event.irq, anomalies_);
+    else
+        cpu->leave(now_, CauseKind::kIrq, event.irq, anomalies_);
 }
 
 void Timeline::apply(const EventHeader& header, const SoftirqEvent& event) {
@@ -74,8 +76,10 @@ void Timeline::apply(const EventHeader& header, const SoftirqEvent& event) {
 void Timeline::apply(const EventHeader& header, const VectorEvent& event) {
     CpuTimeline* cpu = admit(header);
     if (!cpu) return;
-    if (event.entry) cpu->enter(now_, CauseKind::kVector, event.kind, anomalies_);
-    else cpu->leave(now_, CauseKind::kVector, event.kind, anomalies_);
+    if (event.entry)
+        cpu->enter(now_, CauseKind::kVector, event.kind, anomalies_);
+    else
+        cpu->leave(now_, CauseKind::kVector, event.kind, anomalies_);
 }
 
 void Timeline::apply(const EventHeader& header, const NmiEvent& event) {
@@ -100,8 +104,10 @@ void Timeline::apply(const EventHeader& header, const PageFaultEvent&) {
 void Timeline::apply(const EventHeader& header, const HrtimerEvent& event) {
     CpuTimeline* cpu = admit(header);
     if (!cpu) return;
-    if (event.entry) cpu->timer_enter(now_, clock_.to_ticks(event.late));
-    else cpu->timer_leave();
+    if (event.entry)
+        cpu->timer_enter(now_, clock_.to_ticks(event.late));
+    else
+        cpu->timer_leave();
 }
 
 // ---- who runs, after records were lost ------------------------------------
@@ -136,8 +142,8 @@ void Timeline::apply(const EventHeader& header, const GapEvent& event) {
         return missing(header.cpu, header.time);
     }
     const Thread* current = threads_.find(event.current);
-    const Cause bottom = cause_of(event.current, current ? current->prio : kPrioUnknown,
-                                  current ? current->policy : Policy::kNormal);
+    const Cause bottom =
+        cause_of(event.current, current ? current->prio : kPrioUnknown, current ? current->policy : Policy::kNormal);
     if (cpu->begun()) {
         begin_gap(*cpu, time, bottom);
         cpu->touch(time);

@@ -55,7 +55,8 @@ public:
         json["preempted_by"] = delay.reason == StartReason::kPreempted ? thread_of(bill.other) : Json(nullptr);
         json["enqueued"] = delay.is_enqueued ? time(delay.enqueued) : Json(nullptr);
         json["waited_on"] = Json::array();
-        for (const Hop& hop : delay.hops) json["waited_on"].push_back({{"cpu", hop.cpu.value}, {"since", time(hop.since)}});
+        for (const Hop& hop : delay.hops)
+            json["waited_on"].push_back({{"cpu", hop.cpu.value}, {"since", time(hop.since)}});
         json["lines"] = Json::array();
         for (const BillLine& entry : bill.lines) json["lines"].push_back(line(entry));
         json["unattributed"] = ticks(bill.unattributed);
@@ -135,7 +136,10 @@ private:
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Json stats_of(const DelayStats& stats, const BillWriter& writer) {
-    return {{"count", stats.count}, {"over", stats.over}, {"sum", writer.ticks(stats.sum)}, {"max", writer.ticks(stats.max)}};
+    return {{"count", stats.count},
+            {"over", stats.over},
+            {"sum", writer.ticks(stats.sum)},
+            {"max", writer.ticks(stats.max)}};
 }
 
 Json threads_of(const Analyzer& analyzer, const BillWriter& writer) {

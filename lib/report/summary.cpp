@@ -40,8 +40,8 @@ std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
     std::string out;
     if (shown > 0) {
         out += fmt::format("{:<24} {:^26} {:^26}\n", "", "wakeups", "preemptions");
-        out += fmt::format("{:<24} {:>8} {:>6} {:>10} {:>8} {:>6} {:>10}\n", "thread", "count", "over", "max us", "count",
-                           "over", "max us");
+        out += fmt::format("{:<24} {:>8} {:>6} {:>10} {:>8} {:>6} {:>10}\n", "thread", "count", "over", "max us",
+                           "count", "over", "max us");
     }
     for (std::size_t i = 0; i < shown; ++i) {
         out += fmt::format("{:<24}{}{}\n", label_of(analyzer, *threads[i]),
@@ -49,8 +49,8 @@ std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
                            columns(threads[i]->of(DelayKind::kPreemption), analyzer.clock()));
     }
     if (shown < threads.size()) out += fmt::format("... and {} more threads\n", threads.size() - shown);
-    out += fmt::format("{} events, {} lost in {} gaps, {} damaged, {} unknown, {} anomalies\n", totals.events, totals.lost,
-                       totals.gaps, totals.bad_records + totals.repeated, totals.unknown_types,
+    out += fmt::format("{} events, {} lost in {} gaps, {} damaged, {} unknown, {} anomalies\n", totals.events,
+                       totals.lost, totals.gaps, totals.bad_records + totals.repeated, totals.unknown_types,
                        analyzer.anomalies().total());
     out += fmt::format("{} bills, {} of them incomplete\n", totals.bills, totals.incomplete);
     return out;

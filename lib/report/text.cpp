@@ -49,9 +49,7 @@ std::vector<std::int64_t> apportion(const std::vector<std::int64_t>& parts, std:
 /// Tenths, of a unit or of a percent.
 std::string tenths(std::int64_t value) { return fmt::format("{}.{}", value / 10, value % 10); }
 
-std::int64_t to_tenths(std::int64_t ns, const Unit& unit) noexcept {
-    return (ns + unit.ns / 20) / (unit.ns / 10);
-}
+std::int64_t to_tenths(std::int64_t ns, const Unit& unit) noexcept { return (ns + unit.ns / 20) / (unit.ns / 10); }
 
 std::string duration(TscTicks ticks, const TscClock& clock) {
     const std::int64_t ns = clock.to_ns(ticks).count();
@@ -152,10 +150,9 @@ std::string start_text(const Bill& bill, const IrqNames& irqs) {
 }
 
 void append_incomplete(std::string& out, const Bill& bill) {
-    constexpr const char* kReasons[] = {"records are missing inside this delay",
-                                        "the waking was not seen, the delay began earlier",
-                                        "it ran on a CPU that it was not seen to move to",
-                                        "it began before the history that is kept"};
+    constexpr const char* kReasons[] = {
+        "records are missing inside this delay", "the waking was not seen, the delay began earlier",
+        "it ran on a CPU that it was not seen to move to", "it began before the history that is kept"};
     for (std::size_t bit = 0; bit < std::size(kReasons); ++bit) {
         if ((bill.incomplete & (1u << bit)) != 0) out += fmt::format("  incomplete: {}\n", kReasons[bit]);
     }
@@ -200,7 +197,8 @@ void append_table(std::string& out, const Bill& bill, const ReportContext& conte
     for (const std::string& text : labels) width = std::max(width, text.size());
 
     for (std::size_t i = 0; i < labels.size(); ++i) {
-        out += fmt::format("  {:<{}} {:>8} {} {:>5}%", labels[i], width, tenths(times[i]), unit.name, tenths(shares[i]));
+        out +=
+            fmt::format("  {:<{}} {:>8} {} {:>5}%", labels[i], width, tenths(times[i]), unit.name, tenths(shares[i]));
         if (i < bill.lines.size()) {
             out += fmt::format(" {:>4}x", bill.lines[i].stretches);
             const std::uint32_t faults = bill.lines[i].page_faults;
@@ -208,7 +206,8 @@ void append_table(std::string& out, const Bill& bill, const ReportContext& conte
         }
         out += '\n';
     }
-    out += fmt::format("  {:<{}} {:>8} {} {:>5}%\n", "", width, tenths(shown), unit.name, total.value > 0 ? "100.0" : "0.0");
+    out += fmt::format("  {:<{}} {:>8} {} {:>5}%\n", "", width, tenths(shown), unit.name,
+                       total.value > 0 ? "100.0" : "0.0");
 }
 
 }  // namespace
@@ -230,12 +229,12 @@ std::string priority_text(std::int16_t prio, Policy policy) {
 std::string to_text(const Bill& bill, const ReportContext& context) {
     const Delay& delay = bill.delay;
     const std::int64_t offset = context.clock.to_ns(delay.start - context.origin).count();
-    std::string out = fmt::format(
-        "{} {} {} {} CPU {} at +{:.6f} s\n  {} to switch-in",
-        thread_text(bill.thread.comm, delay.tid.value, delay.prio, delay.policy),
-        delay.kind == DelayKind::kWakeup ? "woke" : "lost", duration(delay.length(), context.clock),
-        delay.kind == DelayKind::kWakeup ? "late on" : "of", delay.cpu.value, static_cast<double>(offset) * 1e-9,
-        start_text(bill, context.irqs));
+    std::string out =
+        fmt::format("{} {} {} {} CPU {} at +{:.6f} s\n  {} to switch-in",
+                    thread_text(bill.thread.comm, delay.tid.value, delay.prio, delay.policy),
+                    delay.kind == DelayKind::kWakeup ? "woke" : "lost", duration(delay.length(), context.clock),
+                    delay.kind == DelayKind::kWakeup ? "late on" : "of", delay.cpu.value,
+                    static_cast<double>(offset) * 1e-9, start_text(bill, context.irqs));
     if (delay.hops.size() > 1) out += fmt::format(", moved {}x while waiting", delay.hops.size() - 1);
     out += '\n';
     append_table(out, bill, context);

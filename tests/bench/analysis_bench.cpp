@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Records per second through the whole analysis, on one core.
 //
-//     make lib && g++ -std=c++20 -O2 -Iinclude tests/bench/analysis_bench.cpp build/user/release/libhftmon.a -lbenchmark
-//     -lfmt -pthread -o build/analysis_bench && build/analysis_bench
+//     make lib && g++ -std=c++20 -O2 -Iinclude tests/bench/analysis_bench.cpp build/user/release/libhftmon.a
+//     -lbenchmark -lfmt -pthread -o build/analysis_bench && build/analysis_bench
 #include <benchmark/benchmark.h>
 
 #include <memory>
@@ -179,7 +179,8 @@ void merge_and_analysis(benchmark::State& state) {
     std::unique_ptr<Analyzer> analyzer;
     for (auto _ : state) {
         analyzer = std::make_unique<Analyzer>(TscClock::from_khz(2'600'000), options);
-        records += merge([&](CpuId cpu, std::uint64_t at, std::span<const Record> r) { analyzer->consume(cpu, at, r); });
+        records +=
+            merge([&](CpuId cpu, std::uint64_t at, std::span<const Record> r) { analyzer->consume(cpu, at, r); });
     }
     report(state, records, *analyzer);
 }

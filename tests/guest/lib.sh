@@ -112,6 +112,7 @@ hftctl() {
 complains() {
 	local what=$1 wanted=$2 pattern=$3 status=0 lines
 	shift 3
+	[[ $1 != hftctl ]] || set -- "$BIN/hftctl" "${@:2}"
 	timeout -k 5 60 "$@" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null || status=$?
 	lines=$(wc -l <"$WORK/stderr")
 	if ((status == wanted && lines == 1)) && grep -qE "^hftctl: .*($pattern)" "$WORK/stderr"; then

@@ -22,7 +22,8 @@ std::ostream& print(std::ostream& out, const LineKey& key, const LineTruth& line
 std::map<LineKey, LineTruth> lines_of(const Bill& bill) {
     std::map<LineKey, LineTruth> lines;
     for (const BillLine& line : bill.lines) {
-        lines[{line.cause, line.subject, line.relation, line.timer_late}] = {line.ticks.value, line.stretches, line.page_faults};
+        lines[{line.cause, line.subject, line.relation, line.timer_late}] = {line.ticks.value, line.stretches,
+                                                                             line.page_faults};
     }
     return lines;
 }
@@ -35,7 +36,8 @@ std::string difference(const Bill& bill, const BillTruth& truth) {
         delay.cpu.value != truth.cpu || delay.reason != truth.reason) {
         out << "delay of " << delay.tid.value << " [" << delay.start.value << "," << delay.end.value << ") on "
             << delay.cpu.value << " reason " << static_cast<int>(delay.reason) << ", expected " << truth.tid << " ["
-            << truth.start << "," << truth.end << ") on " << truth.cpu << " reason " << static_cast<int>(truth.reason) << "\n";
+            << truth.start << "," << truth.end << ") on " << truth.cpu << " reason " << static_cast<int>(truth.reason)
+            << "\n";
     }
     const auto lines = lines_of(bill);
     if (lines != truth.lines) {
@@ -73,7 +75,8 @@ BOOST_AUTO_TEST_CASE(every_bill_is_exact) {
         AnalyzerOptions options = Analysis::all();
         options.after_limit = std::chrono::seconds(1);
         const Analysis analysis(random.trace, options);
-        for (const std::string& wrong : analysis.analyzer.check_invariants()) BOOST_ERROR("seed " << seed << ": " << wrong);
+        for (const std::string& wrong : analysis.analyzer.check_invariants())
+            BOOST_ERROR("seed " << seed << ": " << wrong);
         BOOST_CHECK_MESSAGE(analysis.analyzer.anomalies().total() == 0, "seed " << seed << ": anomalies");
 
         auto actual = analysis.analyzer.longest();
@@ -81,8 +84,8 @@ BOOST_AUTO_TEST_CASE(every_bill_is_exact) {
         const auto by_end = [](const auto& a, const auto& b) { return a < b; };
         std::sort(actual.begin(), actual.end(),
                   [&](const Bill* a, const Bill* b) { return by_end(a->delay.end.value, b->delay.end.value); });
-        BOOST_REQUIRE_MESSAGE(actual.size() == expected.size(), "seed " << seed << ": " << actual.size() << " bills, not "
-                                                                        << expected.size());
+        BOOST_REQUIRE_MESSAGE(actual.size() == expected.size(),
+                              "seed " << seed << ": " << actual.size() << " bills, not " << expected.size());
         for (std::size_t i = 0; i < expected.size(); ++i) {
             const std::string wrong = difference(*actual[i], expected[i]);
             BOOST_REQUIRE_MESSAGE(wrong.empty(), "seed " << seed << ", bill " << i << ":\n" << wrong);

@@ -4,31 +4,13 @@
 /// each late thread waited on. It shares nothing with the library's look-back.
 #pragma once
 
-#include <map>
 #include <random>
-#include <tuple>
 #include <vector>
 
+#include "bill_truth.hpp"
 #include "trace_builder.hpp"
 
 namespace hftmon::test {
-
-/// cause, subject, relation, timer_late
-using LineKey = std::tuple<CauseKind, std::uint32_t, Relation, bool>;
-struct LineTruth {
-    std::int64_t ticks = 0;
-    std::uint32_t stretches = 0;
-    std::uint32_t page_faults = 0;
-    friend bool operator==(const LineTruth&, const LineTruth&) = default;
-};
-struct BillTruth {
-    std::uint32_t tid = 0;
-    std::uint32_t cpu = 0;
-    std::uint64_t start = 0, end = 0;
-    StartReason reason = StartReason::kUnseen;
-    std::map<LineKey, LineTruth> lines;
-    std::map<std::pair<CauseKind, std::uint32_t>, std::int64_t> after;
-};
 
 class RandomTrace {
 public:
@@ -102,8 +84,6 @@ private:
         }
     }
 
-    // ---- truth -------------------------------------------------------------
-
     [[nodiscard]] Owner owner_of(const Cpu& cpu) const {
         if (cpu.in_nmi) return {CauseKind::kNmi, 0};
         if (!cpu.levels.empty()) return cpu.levels.back().owner;
@@ -114,7 +94,8 @@ private:
     [[nodiscard]] Relation relation(const Thread& late, const Owner& owner, Phase phase) const {
         if (owner.kind != CauseKind::kThread) return Relation::kNone;
         if (phase == Phase::kTimer) return Relation::kTimerCallback;
-        if (phase == Phase::kWaking && owner.subject == late.waker && late.cpu == late.waker_cpu) return Relation::kWaker;
+        if (phase == Phase::kWaking && owner.subject == late.waker && late.cpu == late.waker_cpu)
+            return Relation::kWaker;
         const Who& who = threads_[owner.subject - 100].who;
         if (who.prio >= 100 && late.who.prio >= 100) return Relation::kCompeting;
         if (who.prio < late.who.prio) return Relation::kHigher;
@@ -150,7 +131,8 @@ private:
     }
 
     void settle(Thread& t, std::uint32_t cpu) {
-        BillTruth bill{.tid = t.who.tid, .cpu = cpu, .start = t.start, .end = now_, .reason = t.reason, .lines = {}, .after = {}};
+        BillTruth bill{
+            .tid = t.who.tid, .cpu = cpu, .start = t.start, .end = now_, .reason = t.reason, .lines = {}, .after = {}};
         std::uint64_t arrival = t.arrival;
         for (const Piece& p : t.pieces) {
             if (p.phase == Phase::kTimer && p.from < p.to && p.owner.kind == kLocalTimer.kind &&
@@ -176,8 +158,6 @@ private:
         cpus_[cpu].last_bill = bills.size();
         bills.push_back(std::move(bill));
     }
-
-    // ---- events ------------------------------------------------------------
 
     void begin(std::uint32_t c) {
         advance();
@@ -235,8 +215,10 @@ private:
 
     void interrupt(std::uint32_t c) {
         if (cpus_[c].levels.size() >= 3) return;
-        if (chance(50)) enter(c, {CauseKind::kIrq, 30 + below32(3)});
-        else enter(c, chance(50) ? kLocalTimer : Owner{CauseKind::kVector, HFTMON_VECTOR_RESCHEDULE});
+        if (chance(50))
+            enter(c, {CauseKind::kIrq, 30 + below32(3)});
+        else
+            enter(c, chance(50) ? kLocalTimer : Owner{CauseKind::kVector, HFTMON_VECTOR_RESCHEDULE});
     }
 
     void soft_interrupt(std::uint32_t c) {

@@ -61,7 +61,8 @@ BOOST_AUTO_TEST_CASE(a_bill_reads_like_a_bill) {
 
 BOOST_AUTO_TEST_CASE(shown_times_and_shares_sum_to_what_is_shown) {
     // Three equal parts: 33.3 + 33.3 + 33.4.
-    Trace t = Trace().cpu(0).at(0).runs(kRt).at(1000).preempt(kHog).at(1100).irq(1, true).at(1200).irq(1, false).irq(2, true);
+    Trace t =
+        Trace().cpu(0).at(0).runs(kRt).at(1000).preempt(kHog).at(1100).irq(1, true).at(1200).irq(1, false).irq(2, true);
     t.at(1300).irq(2, false).to(kRt);
     const std::string text = Told(t).text();
     BOOST_TEST(text.find("33.4%") != std::string::npos);

@@ -31,7 +31,9 @@ inline constexpr std::uint32_t kDies = 0x80;  // TASK_DEAD
 constexpr Who fifo(std::uint32_t tid, int rt_prio) {
     return {tid, static_cast<std::int16_t>(99 - rt_prio), Policy::kFifo};
 }
-constexpr Who fair(std::uint32_t tid, int nice = 0) { return {tid, static_cast<std::int16_t>(120 + nice), Policy::kNormal}; }
+constexpr Who fair(std::uint32_t tid, int nice = 0) {
+    return {tid, static_cast<std::int16_t>(120 + nice), Policy::kNormal};
+}
 
 class Trace {
 public:
@@ -69,18 +71,21 @@ public:
         return wake(HFTMON_REC_SCHED_WAKEUP_NEW, who, target, Context::kTask);
     }
     Trace& migrate(Who who, std::uint32_t from, std::uint32_t to_cpu) {
-        add(HFTMON_REC_SCHED_MIGRATE).migrate = {who.tid, who.prio, static_cast<std::uint16_t>(from),
-                                                 static_cast<std::uint16_t>(to_cpu), 0, 0};
+        add(HFTMON_REC_SCHED_MIGRATE).migrate = {
+            who.tid, who.prio, static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(to_cpu), 0, 0};
         return *this;
     }
-    Trace& identity(hftmon_record_type type, Who who, std::string_view comm, std::uint32_t tgid, std::uint32_t related = 0) {
+    Trace& identity(hftmon_record_type type, Who who, std::string_view comm, std::uint32_t tgid,
+                    std::uint32_t related = 0) {
         add(type).thread = {who.tid, tgid, related, who.prio, static_cast<std::uint8_t>(who.policy), 0};
         Record& name = add(HFTMON_REC_COMM);
         std::memset(name.comm, 0, sizeof name.comm);
         std::memcpy(name.comm, comm.data(), std::min(comm.size(), sizeof name.comm - 1));
         return *this;
     }
-    Trace& irq(std::uint32_t number, bool entry) { return add(entry ? HFTMON_REC_IRQ_ENTRY : HFTMON_REC_IRQ_EXIT).irq = {number, 1, 0}, *this; }
+    Trace& irq(std::uint32_t number, bool entry) {
+        return add(entry ? HFTMON_REC_IRQ_ENTRY : HFTMON_REC_IRQ_EXIT).irq = {number, 1, 0}, *this;
+    }
     Trace& softirq(std::uint32_t vec, bool entry) {
         return add(entry ? HFTMON_REC_SOFTIRQ_ENTRY : HFTMON_REC_SOFTIRQ_EXIT).softirq = {vec, 0, 0}, *this;
     }
@@ -102,7 +107,8 @@ public:
     /// The builder's idea of who runs, without a record.
     Trace& assume(Who who) { return current(cpu_) = who, *this; }
 
-    [[nodiscard]] static std::vector<ThreadEntry> list(std::initializer_list<std::pair<Who, std::string_view>> threads) {
+    [[nodiscard]] static std::vector<ThreadEntry> list(
+        std::initializer_list<std::pair<Who, std::string_view>> threads) {
         std::vector<ThreadEntry> entries;
         for (const auto& [who, comm] : threads) {
             ThreadEntry entry{};
@@ -167,8 +173,7 @@ private:
 struct Analysis {
     Analyzer analyzer;
 
-    explicit Analysis(Trace trace, AnalyzerOptions options = all(),
-                      const std::vector<ThreadEntry>& threads = {})
+    explicit Analysis(Trace trace, AnalyzerOptions options = all(), const std::vector<ThreadEntry>& threads = {})
         : analyzer(TscClock::from_khz(1'000'000), std::move(options)) {
         analyzer.add_threads(threads, TscTime{0}, TscTime{0});
         trace.feed(analyzer);
@@ -196,7 +201,8 @@ struct Analysis {
 inline const BillLine* line_of(const Bill& bill, CauseKind cause, std::uint32_t subject,
                                Relation relation = Relation::kNone, bool timer_late = false) {
     for (const BillLine& line : bill.lines) {
-        if (line.cause == cause && line.subject == subject && line.relation == relation && line.timer_late == timer_late) {
+        if (line.cause == cause && line.subject == subject && line.relation == relation &&
+            line.timer_late == timer_late) {
             return &line;
         }
     }

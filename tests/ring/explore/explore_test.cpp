@@ -43,7 +43,11 @@ std::string line(const std::string& name, const Outcome& outcome) {
 template <class Explore>
 void expect_caught(const std::string& name, const Explore& explore_one) {
     std::uint64_t schedules = 0;
-    for (const Scenario& scenario : scenarios(Effort::kNormal)) {
+    std::vector<Scenario> all = scenarios(Effort::kNormal);
+    if (kCoreMended) {
+        for (const Finding& finding : findings()) all.push_back(finding.scenario);
+    }
+    for (const Scenario& scenario : all) {
         const Outcome outcome = explore_one(scenario);
         schedules += outcome.schedules;
         if (outcome.violated == Rule::kNone) continue;
@@ -64,7 +68,8 @@ BOOST_AUTO_TEST_CASE(every_schedule_keeps_every_rule) {
     for (const Scenario& scenario : scenarios(effort())) {
         const Outcome outcome = explore(scenario, real_writer(), real_reader(), open_rules());
         BOOST_TEST_MESSAGE(line(scenario.name, outcome));
-        BOOST_TEST((outcome.violated == Rule::kNone), scenario.name << ": " << outcome.what << "\n" << outcome.schedule);
+        BOOST_TEST((outcome.violated == Rule::kNone), scenario.name << ": " << outcome.what << "\n"
+                                                                    << outcome.schedule);
         schedules += outcome.schedules;
         steps += outcome.steps;
         seconds += outcome.seconds;
@@ -76,7 +81,8 @@ BOOST_AUTO_TEST_CASE(findings_stay_mended) {
     for (const auto& [rule, scenario] : findings()) {
         const Outcome outcome = explore(scenario, real_writer(), real_reader());
         if (kCoreMended) {
-            BOOST_TEST((outcome.violated == Rule::kNone), scenario.name << ": " << outcome.what << "\n" << outcome.schedule);
+            BOOST_TEST((outcome.violated == Rule::kNone), scenario.name << ": " << outcome.what << "\n"
+                                                                        << outcome.schedule);
             continue;
         }
         BOOST_TEST_MESSAGE("OPEN: " << scenario.name << ": " << outcome.what);
@@ -85,8 +91,11 @@ BOOST_AUTO_TEST_CASE(findings_stay_mended) {
 }
 
 BOOST_AUTO_TEST_CASE(planted_bugs_are_caught) {
-    BOOST_REQUIRE(writer_codes().size() > 1);
-    BOOST_REQUIRE(reader_codes().size() > 1);
+    if (writer_codes().size() == 1) {
+        BOOST_TEST_MESSAGE("no mutants in a sanitized build");
+        return;
+    }
+    BOOST_REQUIRE(reader_codes().size() > 1u);
     // With the real writer's open findings among the rules, every mutant would be caught for free.
     const std::vector<Rule> ignored = open_rules();
     for (const WriterCode* mutant : writer_codes()) {

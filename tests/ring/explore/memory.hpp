@@ -55,8 +55,8 @@ private:
 /// What one side has to know of the other's stores.
 template <unsigned kLocations>
 struct View {
-    Stamp known = 0;                          ///< by acquire
-    Stamp seen = 0;                           ///< by relaxed loads: known after the next fence
+    Stamp known = 0;                               ///< by acquire
+    Stamp seen = 0;                                ///< by relaxed loads: known after the next fence
     std::array<std::uint8_t, kLocations> floor{};  ///< per location, index of the last one loaded
 
     /// Loads that may be returned: [first, history.size()).

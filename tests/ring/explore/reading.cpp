@@ -131,9 +131,9 @@ std::uint64_t World::hostile_tail(std::uint64_t honest) {
     ++rounds_;
     const std::array<std::uint64_t, 10> lies = {
         honest,
-        end_,                            // all of it, unfinished records too
-        end_ - scenario_.capacity,       // nothing
-        end_ - scenario_.capacity - 1,   // less than nothing
+        end_,                           // all of it, unfinished records too
+        end_ - scenario_.capacity,      // nothing
+        end_ - scenario_.capacity - 1,  // less than nothing
         end_ - 1,
         end_ + 1,
         end_ + scenario_.capacity,

@@ -45,14 +45,14 @@ struct Scenario {
     std::string name = {};
     bool flight = false;
     unsigned capacity = 4;
-    std::uint64_t base = 0;     ///< position of the first record
-    unsigned filled = 0;        ///< records written before, uninterrupted and unread
+    std::uint64_t base = 0;  ///< position of the first record
+    unsigned filled = 0;     ///< records written before, uninterrupted and unread
     Program task = {};
     std::vector<Program> irqs = {};  ///< each comes once, at any step of the task, in this order
     std::vector<Program> nmis = {};  ///< each comes once, at any step of the task or of an irq
     Reading reading = Reading::kNever;
-    unsigned rounds = 2;        ///< stream: batches that the reader takes at most while it is written
-    bool eager = false;         ///< the reader may also run before every step, not only where the writer looks
+    unsigned rounds = 2;  ///< stream: batches that the reader takes at most while it is written
+    bool eager = false;   ///< the reader may also run before every step, not only where the writer looks
 };
 
 /// How much is explored: in a sanitized build, in the normal run, on demand.

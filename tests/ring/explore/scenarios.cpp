@@ -9,6 +9,9 @@ constexpr std::uint64_t kWrap = std::uint64_t{1} << 32;
 constexpr Reading kHonest = Reading::kHonest;
 constexpr Reading kHostile = Reading::kHostile;
 
+// Tables.
+// clang-format off
+
 /// Some thousand schedules each: every feature once.
 const std::vector<Scenario> kQuick = {
     {.name = "stream, room", .task = {1, 1}, .irqs = {{1}}, .nmis = {{1}}, .reading = kHonest},
@@ -85,6 +88,8 @@ const std::vector<Scenario> kFull = {
      .nmis = {{1}}, .reading = kHonest},
 };
 
+// clang-format on
+
 }  // namespace
 
 std::vector<Scenario> scenarios(Effort effort) {
@@ -94,6 +99,7 @@ std::vector<Scenario> scenarios(Effort effort) {
     return all;
 }
 
+// clang-format off
 std::vector<Finding> findings() {
     return {
         {Rule::kLateGap, {.name = "an nmi loses between the load of lost and the clock", .filled = 3, .task = {1},
@@ -106,5 +112,6 @@ std::vector<Finding> findings() {
                         .irqs = {{1, 1}}, .reading = kHostile, .rounds = 1}},
     };
 }
+// clang-format on
 
 }  // namespace ringtest

@@ -164,8 +164,9 @@ void World::write(unsigned size) {
 
     const std::uint64_t payload = payload_of(id);
     if (trace_ != nullptr) say("-- write, call " + std::to_string(id) + ", records " + std::to_string(size));
-    const bool wake = writer_.write(static_cast<std::uint16_t>(HFTMON_REC_IRQ_ENTRY + id % 8),
-                                    static_cast<std::uint16_t>(id + 1), payload, ~payload, size == 2 ? comm_of(id).data() : nullptr);
+    const bool wake =
+        writer_.write(static_cast<std::uint16_t>(HFTMON_REC_IRQ_ENTRY + id % 8), static_cast<std::uint16_t>(id + 1),
+                      payload, ~payload, size == 2 ? comm_of(id).data() : nullptr);
     if (wake) woken_ = std::max(woken_, published_);
     if (trace_ != nullptr) say(wake ? "-- done, wakes" : "-- done");
     current_[level_] = kIdle;
@@ -269,11 +270,8 @@ void World::reserved(std::uint64_t first, std::uint64_t end) {
     for (std::uint64_t p = first; p != end; ++p) {
         Kind kind = p == end - call.size ? Kind::kRecord : Kind::kComm;
         if (gap && p == first) kind = Kind::kGap;
-        place(p) = {.kind = kind,
-                    .committed = false,
-                    .last_of_run = p + 1 == end,
-                    .call = current_[level_],
-                    .record = {}};
+        place(p) = {
+            .kind = kind, .committed = false, .last_of_run = p + 1 == end, .call = current_[level_], .record = {}};
     }
     for (unsigned level = 0; gap && level < level_; ++level) {
         if (current_[level] == kIdle) continue;

@@ -36,8 +36,7 @@ void open(::hftmon_record* slots, ::hftmon_ring_control* control, ::hftmon_ring_
     if (core.wake_at != kNever) core.wake_at += base;
 }
 
-bool write(std::uint16_t type, std::uint16_t flags, std::uint64_t payload0, std::uint64_t payload1,
-           const char* comm) {
+bool write(std::uint16_t type, std::uint16_t flags, std::uint64_t payload0, std::uint64_t payload1, const char* comm) {
     return hftmon_ring_core_write(&core, type, flags, payload0, payload1, comm);
 }
 

@@ -27,13 +27,15 @@ HandMadeRing::HandMadeRing(bool flight, std::uint32_t capacity)
         throw std::system_error(errno, std::generic_category(), "memfd");
     }
     constexpr int kBoth = PROT_READ | PROT_WRITE;
-    char* const data = static_cast<char*>(checked(::mmap(nullptr, 2 * bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
+    char* const data =
+        static_cast<char*>(checked(::mmap(nullptr, 2 * bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
     checked(::mmap(data, bytes_, kBoth, MAP_SHARED | MAP_FIXED, fd, 0));
     checked(::mmap(data + bytes_, bytes_, kBoth, MAP_SHARED | MAP_FIXED, fd, 0));
     ::close(fd);
     slots = reinterpret_cast<::hftmon_record*>(data);
 
-    char* const pages = static_cast<char*>(checked(::mmap(nullptr, 2 * kPage, kBoth, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
+    char* const pages =
+        static_cast<char*>(checked(::mmap(nullptr, 2 * kPage, kBoth, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)));
     control = reinterpret_cast<::hftmon_ring_control*>(pages);
     reader = reinterpret_cast<::hftmon_ring_reader*>(pages + kPage);
     control->mode = flight ? HFTMON_MODE_FLIGHT : HFTMON_MODE_STREAM;

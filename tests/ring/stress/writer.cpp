@@ -9,23 +9,25 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <system_error>
 
 #include "tests/ring/core_words.h"
 
-// ThreadSanitizer holds signals back, and runs handlers with all others blocked.
-// For it a call in the middle of a write plays what a signal is elsewhere.
+namespace ringtest {
+namespace {
 #ifdef HFTMON_TESTS_TSAN
-namespace {
+// ThreadSanitizer runs a handler with all signals blocked: nothing nests in it.
+// So there a call in the middle of a write plays the second level.
+constexpr bool kCalled = true;
 void between();
-constexpr long kPeriodFactor = 40;
-}  // namespace
-#define hftmon_tests_between() between()
+#define hftmon_tests_between() ::ringtest::between()
 #else
-namespace {
-constexpr long kPeriodFactor = 1;
-}
+constexpr bool kCalled = false;
 #endif
+}  // namespace
+}  // namespace ringtest
+
 #include "tests/ring/core_atomics.h"
 
 namespace ringtest {
@@ -66,21 +68,10 @@ void interrupt(int signal) {
 }
 
 #ifdef HFTMON_TESTS_TSAN
-}  // namespace
-}  // namespace ringtest
-namespace {
 void between() {
-    using namespace ringtest;
     static std::uint64_t calls = 0;
-    ++calls;
-    const bool irq = inside[1] != 0;
-    const bool nmi = inside[2] != 0;
-    if (!nmi && calls % 13 == 0) interrupt(SIGUSR2);
-    if (!nmi && !irq && calls % 31 == 0) interrupt(SIGUSR1);
+    if (inside[2] == 0 && ++calls % 31 == 0) interrupt(SIGUSR2);
 }
-}  // namespace
-namespace ringtest {
-namespace {
 #endif
 
 /// Signals of one level to the calling thread, every so often, while it lives.
@@ -162,8 +153,9 @@ void Writer::run(std::chrono::milliseconds length, std::chrono::microseconds pau
     accepting = 1;
     {
         // Periods that share no factor, so that the phases drift.
-        const Interrupter irqs(SIGUSR1, kPeriodFactor * 29'003);
-        const Interrupter nmis(SIGUSR2, kPeriodFactor * 13'007);
+        const Interrupter irqs(SIGUSR1, kCalled ? 290'003 : 29'003);
+        std::optional<Interrupter> nmis;
+        if (!kCalled) nmis.emplace(SIGUSR2, 13'007);
         while (now() < end) {
             for (unsigned i = 0; i < 200; ++i) write_one(0);
             const auto until = now() + pause;

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# hftctl and bad input: one line that says what is wrong, the right exit status.
+# Runs anywhere; with the module loaded it tries more.
+# timeout: 240
+# vm:
+# vm: --no-module
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cd "$WORK" || exit
+LOADED=''
+[[ ! -c /dev/hftmon ]] || LOADED=1
+
+# ---- usage -----------------------------------------------------------------
+
+complains "no command" 2 "" hftctl
+complains "an unknown command" 2 "" hftctl frobnicate
+complains "an unknown option" 2 "" hftctl --frobnicate
+for command in status record dump; do
+	complains "$command with an unknown option" 2 "" hftctl $command --frobnicate
+done
+complains "an option without its value" 2 "" hftctl dump -i
+complains "two commands" 2 "" hftctl status dump
+complains "an argument that nobody wants" 2 "" hftctl status everything
+check "--help" hftctl --help
+check "record --help" hftctl record --help
+check "--version" hftctl --version
+
+for list in x 0- -1 0-x 3-1 1,,2 , 0,1x 99999999999 0-4294967295 1.5 '0 1' '*' 8192; do
+	complains "CPU list '$list'" 2 "" hftctl record -d 1ms -o a.hft --cpu="$list"
+done
+for time in x 10 s -1s 1e400s 1..5s '1 s' 10parsecs nan inf nans infs 0x10s 1e99h; do
+	complains "duration '$time'" 2 "" hftctl record -o a.hft --duration="$time"
+done
+for size in x 0 1 100 31K 3M -1M 1T 2G 4G 1.5M 0K 999999999999999999999 K; do
+	complains "ring size '$size'" 2 "" hftctl record -d 1ms -o a.hft --ring="$size"
+done
+for pid in x -1 1.5 99999999999999; do
+	complains "pid '$pid'" 2 "" hftctl record -d 1ms -o a.hft --pid="$pid"
+done
+sleep 0 &
+dead=$!
+wait "$dead"
+complains "a process that has ended" 1 "$dead" hftctl record -d 1ms -o a.hft --pid "$dead"
+complains "a list of processes with a dead one" 1 "$dead" hftctl record -d 1ms -o a.hft --pid "1,$dead"
+check_not "no capture file was left by all that" test -e a.hft
+
+# ---- capture files ---------------------------------------------------------
+
+complains "dump of a file that is not there" 1 "No such file" hftctl dump -i nowhere.hft
+complains "dump without a file" 1 "No such file" hftctl dump
+complains "dump of a folder" 2 "not a regular file" hftctl dump -i .
+: >empty
+complains "dump of an empty file" 1 "" hftctl dump -i empty
+complains "dump of a foreign file" 1 "" hftctl dump -i "$BIN/hftctl"
+head -c 1000000 /dev/zero >zeros
+complains "dump of zeros" 1 "" hftctl dump -i zeros
+head -c 100000 /dev/urandom >noise
+complains "dump of noise" 1 "" hftctl dump -i noise
+printf x >short
+complains "dump of one byte" 1 "" hftctl dump -i short
+mkfifo pipe
+complains "dump of a pipe" 2 "not a regular file" timeout 10 "$BIN/hftctl" dump -i pipe
+complains "dump of a device" 2 "not a regular file" hftctl dump -i /dev/null
+complains "dump with an empty name" 1 "" hftctl dump -i ""
+if [[ $(id -u) == 0 ]] && setpriv --reuid 65534 --clear-groups true 2>/dev/null; then
+	cp empty secret
+	chmod 600 secret
+	chmod a+rx "$WORK/.." "$WORK" "$BIN"
+	complains "dump of a file that one may not read" 1 "Permission denied" \
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$BIN/hftctl" dump -i secret
+fi
+
+# ---- without the module ----------------------------------------------------
+
+if [[ -z $LOADED ]]; then
+	complains "status without the module" 1 "modprobe hftmon" hftctl status
+	complains "status --json without the module" 1 "modprobe hftmon" hftctl status --json
+	complains "record without the module" 1 "modprobe hftmon" hftctl record -d 1ms -o a.hft
+	complains "record of a command without the module" 1 "modprobe hftmon" hftctl record -o a.hft -- touch ran
+	check_not "the command was not run" test -e ran
+	check_not "no capture file is left" test -e a.hft
+	finish
+fi
+
+# ---- recording what cannot be ----------------------------------------------
+
+complains "a CPU that does not exist" 1 "does not exist" hftctl record -d 1ms -o a.hft -C 77
+complains "one of several" 1 "does not exist" hftctl record -d 1ms -o a.hft -C 0,77
+complains "rings beyond the module's limit" 1 "max_session_mb" hftctl record -d 1ms -o a.hft --ring 1G
+complains "a folder that does not exist" 1 "No such file" hftctl record -d 1ms -o nowhere/a.hft
+complains "a folder as the output" 1 "directory" hftctl record -d 1ms -o .
+complains "a full device" 1 "No space left" hftctl record -d 100ms -o /dev/full
+mkdir small
+mount -t tmpfs -o size=64k tmpfs small
+complains "a full disk at the start" 1 "No space left" bash -c \
+	'head -c 65536 /dev/zero >small/filler 2>/dev/null; exec "$0" record -d 100ms -o small/a.hft' "$BIN/hftctl"
+rm -f small/*
+complains "a disk that fills up" 1 "No space left" hftctl record -d 20s -o small/a.hft -- \
+	bash -c 'for ((i = 0; i < 3000; i++)); do ( : ); done'
+check "what was written until then can be read" hftctl dump -i small/a.hft
+umount small
+mkdir -m 555 locked
+complains "a folder without rights" 1 "Permission denied" setpriv --bounding-set=-dac_override,-dac_read_search \
+	--inh-caps=-all "$BIN/hftctl" record -d 1ms -o locked/a.hft
+complains "a command that does not exist" 1 "nosuchcommand" hftctl record -o b.hft -- nosuchcommand
+complains "a command that is a folder" 1 "" hftctl record -o b.hft -- /tmp
+complains "a command that may not run" 1 "" hftctl record -o b.hft -- ./empty
+check_not "no capture file is left" test -e a.hft
+nothing_left "after all that"
+
+# ---- files that were cut ---------------------------------------------------
+
+check "a capture" hftctl record -o whole.hft --ring 1M -- bash -c 'for ((i = 0; i < 100; i++)); do ( : ); done'
+size=$(stat -c %s whole.hft)
+full=$(hftctl dump -i whole.hft | wc -l)
+bad=''
+for cut in 0 1 7 8 63 64 65 100 500 1000 5000 20000 $((size / 2)) $((size / 2 + 1)) $((size - 100)) $((size - 33)) $((size - 1)); do
+	((cut < size)) || continue
+	head -c "$cut" whole.hft >cut.hft
+	status=0
+	timeout -k 5 60 "$BIN/hftctl" dump -i cut.hft >out 2>err || status=$?
+	((status <= 1)) && (($(wc -l <err) <= 1)) && (($(wc -l <out) <= full)) || bad+=" $cut:$status"
+	((status == 0)) || grep -q '^hftctl: ' err || bad+=" $cut:silent"
+done
+is "a file cut anywhere gives a note or one line" "$bad" ''
+complains "an output that is full" 1 "output" bash -c 'exec "$0" dump -i whole.hft >/dev/full' "$BIN/hftctl"
+check "an output that nobody reads is no crash" bash -c \
+	'"$0" dump -i whole.hft 2>err | head -n 1 >/dev/null; status=${PIPESTATUS[0]}; ((status <= 1 || status == 141))' "$BIN/hftctl"
+check "the input may be the output of a cut capture of one CPU" hftctl dump -i whole.hft --cpu 0
+complains "dump with a bad CPU list" 2 "" hftctl dump -i whole.hft --cpu x
+sound "the capture" --lossless whole.hft
+
+# ---- signals ---------------------------------------------------------------
+
+for signal in INT TERM; do
+	"$BIN/hftctl" record -o signal.hft >/dev/null 2>err &
+	recorder=$!
+	wait_for 20 test -s signal.hft
+	sleep 0.5
+	kill "-$signal" "$recorder"
+	status=0
+	wait "$recorder" || status=$?
+	is "SIG$signal ends a recording well" "$status" 0
+	sound "ended by SIG$signal" --lossless signal.hft
+done
+check "a command that fails is not our failure" hftctl record -o c.hft -- false
+check "but it is told" grep -q 'status 1' "$WORK/output"
+nothing_left "at the end"
+finish
