@@ -167,7 +167,7 @@ void Analyzer::follow(const ThreadEvent& event) {
     if (event.change == IdentityChange::kFork && !is_there) {
         const auto parent = names_.process_of(event.related, timeline_.now());
         if (parent && std::binary_search(wanted.begin(), wanted.end(), *parent)) wanted.insert(place, event.tid);
-    } else if (event.change == IdentityChange::kExit && is_there && wanted.size() > 1) {
+    } else if (event.change == IdentityChange::kExit && is_there && wanted.size() > 1) {  // none would mean all
         wanted.erase(place);
     }
 }

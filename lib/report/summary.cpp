@@ -52,7 +52,7 @@ std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
     out += fmt::format("{} events, {} lost in {} gaps, {} damaged, {} unknown, {} anomalies\n", totals.events,
                        totals.lost, totals.gaps, totals.bad_records + totals.repeated, totals.unknown_types,
                        analyzer.anomalies().total());
-    out += fmt::format("{} bills, {} of them incomplete\n", totals.bills, totals.incomplete);
+    out += fmt::format("{} delays itemised, {} of them incomplete\n", totals.bills, totals.incomplete);
     return out;
 }
 

@@ -32,6 +32,7 @@
 
 #define hftmon_local_t u64
 #define hftmon_local_read(word) __atomic_load_n(word, __ATOMIC_RELAXED)
+#define hftmon_local_set(word, value) __atomic_store_n(word, value, __ATOMIC_RELAXED)
 #define hftmon_read(lvalue) __atomic_load_n(&(lvalue), __ATOMIC_RELAXED)
 #define hftmon_write(lvalue, value) __atomic_store_n(&(lvalue), value, __ATOMIC_RELAXED)
 #define hftmon_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
@@ -85,8 +86,5 @@ static inline u64 hftmon_clock(void)
 }
 
 #include "kmod/ring_core.h"
-#if __has_include("tests/ring/core_write.h")
-#include "tests/ring/core_write.h"
-#endif
 
 #endif /* HFTMON_TESTS_RING_CORE_ATOMICS_H */

@@ -16,6 +16,7 @@ typedef __u16 u16;
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
+#define noinline __attribute__((noinline))
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif
@@ -28,9 +29,10 @@ typedef __u16 u16;
 #endif
 #endif
 
-/* GCC takes the `continue` of hftmon_ring_reserve() for a way to success without a time. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+/* Plain C: what an initializer leaves out is zero. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#ifdef __cplusplus
+#pragma GCC diagnostic ignored "-Wpedantic"
 #endif
 
 #endif /* HFTMON_TESTS_RING_CORE_WORDS_H */

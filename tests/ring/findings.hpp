@@ -5,8 +5,6 @@
 
 namespace ringtest {
 
-/// kmod/ring_core.h: the four schedules of findings() in explore/scenarios.cpp.
-inline constexpr bool kCoreMended = false;
 /// RingReader of a ring that has been read before starts at reader->tail, not at 0.
 inline constexpr bool kReaderResumes = false;
 

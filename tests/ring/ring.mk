@@ -38,9 +38,9 @@ $(RING)/ring_bench: $(call obj,$(RING_BENCH_SRC) lib/ring/ring_reader.cpp)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lbenchmark -pthread -o $@
 
 # A mutant is the code under test with one bug, compiled as that is.
-$(RING)/mutants/writer_%.h: kmod/ring_core.h $(wildcard tests/ring/core_write.h) tests/ring/mutants tests/ring/mutate
+$(RING)/mutants/writer_%.h: kmod/ring_core.h tests/ring/mutants tests/ring/mutate
 	@mkdir -p $(@D)
-	@tests/ring/mutate writer $* $(filter %.h,$^) >$@
+	@tests/ring/mutate writer $* $< >$@
 $(RING)/mutants/reader_%.cpp: lib/ring/ring_reader.cpp tests/ring/mutants tests/ring/mutate
 	@mkdir -p $(@D)
 	@tests/ring/mutate reader $* $< >$@

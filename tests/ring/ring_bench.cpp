@@ -22,7 +22,7 @@ struct BenchRing {
     explicit BenchRing(bool flight) : slots(2 * kCapacity) {
         control.mode = flight ? HFTMON_MODE_FLIGHT : HFTMON_MODE_STREAM;
         control.capacity = kCapacity;
-        hftmon_ring_core_init(&core, flight, kCapacity, kCapacity / 2);
+        hftmon_ring_core_init(&core, flight, kCapacity);
         core.slots = slots.data();
         core.control = &control;
         core.ureader = &page;
@@ -40,10 +40,10 @@ constexpr char kComm[HFTMON_COMM_LEN] = "a thread's name";
 
 /// One record as a probe writes it; not inlined, so that it can be counted.
 [[gnu::noinline]] bool write_record(hftmon_ring_core* core, u64 n) {
-    return hftmon_ring_core_write(core, HFTMON_REC_SCHED_SWITCH, 0, n, ~n, nullptr);
+    return hftmon_ring_write(core, HFTMON_REC_SCHED_SWITCH, 0, n, ~n, nullptr);
 }
 [[gnu::noinline]] bool write_named(hftmon_ring_core* core, u64 n) {
-    return hftmon_ring_core_write(core, HFTMON_REC_FORK, 0, n, ~n, kComm);
+    return hftmon_ring_write(core, HFTMON_REC_FORK, 0, n, ~n, kComm);
 }
 [[gnu::noinline]] u64 read_clock() { return hftmon_clock(); }
 

@@ -76,6 +76,20 @@ BOOST_AUTO_TEST_CASE(only_wanted_threads_and_processes_get_bills) {
     BOOST_TEST(Analysis(trace).bills().size() == 1u);  // everybody: kRt alone waited
 }
 
+BOOST_AUTO_TEST_CASE(children_of_wanted_processes_are_wanted) {
+    const auto bills = [](std::uint32_t parent) {
+        Trace trace = Trace().cpu(0).at(0).runs(kRt);
+        trace.identity(HFTMON_REC_THREAD, kRt, "parent", kRt.tid);
+        trace.at(5).identity(HFTMON_REC_FORK, kSame, "child", kSame.tid, parent);
+        trace.at(10).to(kSame).at(20).preempt(kHigh).at(30).to(kSame);
+        AnalyzerOptions options = Analysis::all();
+        options.processes = {Tid{kRt.tid}};
+        return Analysis(trace, options).bills().size();
+    };
+    BOOST_TEST(bills(kRt.tid) == 1u);
+    BOOST_TEST(bills(kHigh.tid) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(statistics_count_all_and_bills_only_those_over) {
     Trace trace = Trace().cpu(0).at(0).runs(kRt);
     std::uint64_t t = 100;

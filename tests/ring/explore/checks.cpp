@@ -43,6 +43,14 @@ std::uint64_t World::lost_until(std::uint64_t time) const {
     return total;
 }
 
+std::uint64_t World::settled_until(std::uint64_t time) const {
+    std::uint64_t total = 0;
+    for (unsigned i = 0; i < loss_count_; ++i) {
+        if (losses_[i].settled != 0 && losses_[i].settled <= time) total = losses_[i].total;
+    }
+    return total;
+}
+
 void World::check_store(unsigned slot, Word word, std::uint64_t value) {
     const unsigned call = current_[level_];
     // The newest position that lies in this slot is the one to be written.
@@ -172,14 +180,14 @@ void World::check_gaps() {
             told = total;
         } else if (at.kind == Kind::kRecord) {
             check(told >= calls_[at.call].lost_at_start, Rule::kGap, "a loss was not told");
-            check(told >= lost_until(at.record.tsc), Rule::kLateGap, "a loss is not told before the next record");
+            check(told >= settled_until(at.record.tsc), Rule::kLateGap, "a loss is not told before the next record");
         }
     }
 }
 
 void World::check_wakeups() {
-    if (scenario_.flight) return;
-    check(end_ - woken_ < scenario_.capacity / 2, Rule::kWake, "a full batch and nobody was woken");
+    check(!asleep_ || control_.head - page_.tail < scenario_.capacity / 2, Rule::kWake,
+          "a full batch and nobody was woken");
 }
 
 }  // namespace ringtest

@@ -18,13 +18,16 @@ struct WriterCode {
     const char* name;
     /// Begins a new ring whose next position is `base`.
     void (*open)(::hftmon_record* slots, ::hftmon_ring_control* control, ::hftmon_ring_reader* reader, bool flight,
-                 std::uint32_t capacity, std::uint32_t wakeup_records, std::uint64_t base);
+                 std::uint32_t capacity, std::uint64_t base);
     bool (*write)(std::uint16_t type, std::uint16_t flags, std::uint64_t payload0, std::uint64_t payload1,
                   const char* comm);
+    /// A poller, on another CPU, asks to be woken.
+    void (*arm)(std::uint32_t unread);
     std::uint64_t (*head)();
     std::uint64_t (*committed)();
     std::uint64_t (*lost)();
-    /// The writer's private words.
+    /// The writer's private words, and `head` among them.
+    const void* head_word;
     const void* core;
     std::size_t core_size;
 };

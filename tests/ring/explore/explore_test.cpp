@@ -9,7 +9,6 @@
 
 #include "tests/ring/explore/codes.hpp"
 #include "tests/ring/explore/scenario.hpp"
-#include "tests/ring/findings.hpp"
 
 using namespace ringtest;
 
@@ -21,12 +20,6 @@ Effort effort() {
     const std::string_view wanted = word == nullptr ? "normal" : word;
     if (wanted == "quick") return Effort::kQuick;
     return wanted == "full" ? Effort::kFull : Effort::kNormal;
-}
-
-/// Rules that the code under test is known not to keep everywhere.
-std::vector<Rule> open_rules() {
-    if (kCoreMended) return {};
-    return {Rule::kLateGap, Rule::kLostCount};
 }
 
 const WriterCode& real_writer() { return find_code(writer_codes(), "real"); }
@@ -44,9 +37,7 @@ template <class Explore>
 void expect_caught(const std::string& name, const Explore& explore_one) {
     std::uint64_t schedules = 0;
     std::vector<Scenario> all = scenarios(Effort::kNormal);
-    if (kCoreMended) {
-        for (const Finding& finding : findings()) all.push_back(finding.scenario);
-    }
+    for (const Finding& finding : findings()) all.push_back(finding.scenario);
     for (const Scenario& scenario : all) {
         const Outcome outcome = explore_one(scenario);
         schedules += outcome.schedules;
@@ -66,7 +57,7 @@ BOOST_AUTO_TEST_CASE(every_schedule_keeps_every_rule) {
     std::uint64_t steps = 0;
     double seconds = 0;
     for (const Scenario& scenario : scenarios(effort())) {
-        const Outcome outcome = explore(scenario, real_writer(), real_reader(), open_rules());
+        const Outcome outcome = explore(scenario, real_writer(), real_reader());
         BOOST_TEST_MESSAGE(line(scenario.name, outcome));
         BOOST_TEST((outcome.violated == Rule::kNone), scenario.name << ": " << outcome.what << "\n"
                                                                     << outcome.schedule);
@@ -78,15 +69,10 @@ BOOST_AUTO_TEST_CASE(every_schedule_keeps_every_rule) {
 }
 
 BOOST_AUTO_TEST_CASE(findings_stay_mended) {
-    for (const auto& [rule, scenario] : findings()) {
-        const Outcome outcome = explore(scenario, real_writer(), real_reader());
-        if (kCoreMended) {
-            BOOST_TEST((outcome.violated == Rule::kNone), scenario.name << ": " << outcome.what << "\n"
-                                                                        << outcome.schedule);
-            continue;
-        }
-        BOOST_TEST_MESSAGE("OPEN: " << scenario.name << ": " << outcome.what);
-        BOOST_TEST((outcome.violated == rule), scenario.name << ": mended, say so in tests/ring/findings.hpp");
+    for (const Finding& finding : findings()) {
+        const Outcome outcome = explore(finding.scenario, real_writer(), real_reader());
+        BOOST_TEST((outcome.violated == Rule::kNone),
+                   finding.scenario.name << ": " << outcome.what << "\n" << outcome.schedule);
     }
 }
 
@@ -96,19 +82,17 @@ BOOST_AUTO_TEST_CASE(planted_bugs_are_caught) {
         return;
     }
     BOOST_REQUIRE(reader_codes().size() > 1u);
-    // With the real writer's open findings among the rules, every mutant would be caught for free.
-    const std::vector<Rule> ignored = open_rules();
     for (const WriterCode* mutant : writer_codes()) {
         if (mutant == &real_writer()) continue;
         const auto explore_one = [&](const Scenario& scenario) {
-            return explore(scenario, *mutant, real_reader(), ignored);
+            return explore(scenario, *mutant, real_reader());
         };
         expect_caught(std::string("writer ") + mutant->name, explore_one);
     }
     for (const ReaderCode* mutant : reader_codes()) {
         if (mutant == &real_reader()) continue;
         const auto explore_one = [&](const Scenario& scenario) {
-            return explore(scenario, real_writer(), *mutant, ignored);
+            return explore(scenario, real_writer(), *mutant);
         };
         expect_caught(std::string("reader ") + mutant->name, explore_one);
     }

@@ -52,6 +52,7 @@ struct Scenario {
     std::vector<Program> nmis = {};  ///< each comes once, at any step of the task or of an irq
     Reading reading = Reading::kNever;
     unsigned rounds = 2;  ///< stream: batches that the reader takes at most while it is written
+    unsigned polls = 0;         ///< stream: times that a poller goes to sleep, at any step
     bool eager = false;   ///< the reader may also run before every step, not only where the writer looks
 };
 
@@ -61,7 +62,7 @@ std::vector<Scenario> scenarios(Effort effort);
 
 /// A scenario, and the rule that was once violated in it.
 struct Finding {
-    Rule rule;
+    Rule rule = Rule::kNone;
     Scenario scenario;
 };
 std::vector<Finding> findings();

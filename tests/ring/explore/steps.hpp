@@ -20,7 +20,8 @@ void storing(const void* where, std::uint64_t value, Order order);
 std::uint64_t loading(const void* where, std::uint64_t value, Order order);
 void fence();
 std::uint64_t clock();
-void reserved(std::uint64_t first, std::uint64_t end);
+/// A compare-and-exchange has succeeded: of `head`, it has reserved.
+void exchanged(const void* where, std::uint64_t expected, std::uint64_t desired);
 void lost(std::uint64_t count);
 /// Thread running on the writer's CPU.
 std::uint32_t thread();
@@ -42,8 +43,14 @@ inline bool try_exchange(u64* word, u64 expected, u64 desired, const char* what)
     step(what);
     if (*word != expected) return false;
     *word = desired;
-    reserved(expected, desired);
+    exchanged(word, expected, desired);
     return true;
+}
+
+inline void set(u64* word, u64 value, const char* what) {
+    step(what);
+    storing(word, value, Order::kRelaxed);
+    *word = value;
 }
 
 inline void add(u64* word, u64 n, const char* what) {
@@ -58,7 +65,7 @@ inline bool try_exchange_torn(u64* word, u64 expected, u64 desired) {
     if (*word != expected) return false;
     step("exchange");
     *word = desired;
-    reserved(expected, desired);
+    exchanged(word, expected, desired);
     return true;
 }
 
@@ -74,6 +81,7 @@ inline void add_torn(u64* word, u64 n) {
 
 #define hftmon_local_t u64
 #define hftmon_local_read(word) (::ringtest::steps::load(*(word), ::ringtest::steps::Order::kRelaxed, "load " #word))
+#define hftmon_local_set(word, value) (::ringtest::steps::set(word, value, "store " #word))
 #define hftmon_local_add(word, n) (::ringtest::steps::add(word, n, "add to " #word))
 #define hftmon_local_try_cmpxchg(word, old, desired) \
     (::ringtest::steps::try_exchange(word, old, desired, "compare-and-exchange " #word))

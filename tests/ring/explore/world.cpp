@@ -28,7 +28,9 @@ void fence() {
     world->fence();
 }
 std::uint64_t clock() { return world->clock(); }
-void reserved(std::uint64_t first, std::uint64_t end) { world->reserved(first, end); }
+void exchanged(const void* where, std::uint64_t expected, std::uint64_t desired) {
+    world->exchanged(where, expected, desired);
+}
 void lost(std::uint64_t count) { world->lost(count); }
 std::uint32_t thread() { return world->thread(); }
 }  // namespace steps
@@ -122,7 +124,9 @@ void World::reset() {
     call_count_ = loss_count_ = 0;
     now_ = lost_total_ = produced_ = read_ = 0;
     current_.fill(kIdle);
-    end_ = published_ = woken_ = true_tail_ = released_ = base;
+    end_ = published_ = true_tail_ = released_ = base;
+    polling_ = asleep_ = false;
+    polls_ = 0;
     reader_failed_ = Rule::kNone;
 }
 
@@ -131,8 +135,7 @@ void World::run(Choices& choices, std::string* trace) {
     choices_ = &choices;
     trace_ = trace;
     reset();
-    writer_.open(slots_.data(), &control_, &page_, scenario_.flight, scenario_.capacity, scenario_.capacity / 2,
-                 scenario_.base);
+    writer_.open(slots_.data(), &control_, &page_, scenario_.flight, scenario_.capacity, scenario_.base);
     reader_.open(slots_.data(), &control_, &page_);
     // A reader of a ring that has run before takes up where the last one ended.
     if (reader_.position() != scenario_.base) reader_.release(scenario_.base - reader_.position());
@@ -167,7 +170,7 @@ void World::write(unsigned size) {
     const bool wake =
         writer_.write(static_cast<std::uint16_t>(HFTMON_REC_IRQ_ENTRY + id % 8), static_cast<std::uint16_t>(id + 1),
                       payload, ~payload, size == 2 ? comm_of(id).data() : nullptr);
-    if (wake) woken_ = std::max(woken_, published_);
+    if (wake) asleep_ = false;
     if (trace_ != nullptr) say(wake ? "-- done, wakes" : "-- done");
     current_[level_] = kIdle;
 }
@@ -195,9 +198,23 @@ void World::interrupts() {
     }
 }
 
+/// A poller, on another CPU, finds too little and goes to sleep. It runs whole:
+/// the full barrier between its store and its look is taken for granted, and so
+/// is that the writer's own two pass each other at most once (ring_core.h).
+void World::poll() {
+    if (trace_ != nullptr) say("  poller arms, and looks");
+    ++polls_;
+    polling_ = true;
+    writer_.arm(scenario_.capacity / 2);
+    polling_ = false;
+    asleep_ = control_.head - page_.tail < scenario_.capacity / 2;
+}
+
 void World::step(const char* what) {
+    if (polling_) return;
     if (armed_) {
         interrupts();
+        if (polls_ < scenario_.polls && choices_->pick(2) != 0) poll();
         if (scenario_.eager && scenario_.reading == Reading::kHonest && !scenario_.flight &&
             rounds_ < scenario_.rounds && choices_->pick(2) != 0) {
             ++rounds_;
@@ -215,7 +232,13 @@ std::uint64_t World::clock() {
 
 void World::storing(const void* where, std::uint64_t value, steps::Order order) {
     const auto offset = reinterpret_cast<std::uintptr_t>(where) - reinterpret_cast<std::uintptr_t>(writer_.core);
-    if (offset < writer_.core_size) return;  // private
+    if (polling_ || offset < writer_.core_size) {
+        // A loss is settled once the loser has made its next store.
+        for (unsigned i = 0; i < loss_count_; ++i) {
+            if (losses_[i].level == level_ && losses_[i].settled == 0) losses_[i].settled = now_;
+        }
+        return;  // private
+    }
     const unsigned location = location_of(where);
     if (location == kNowhere) fail(Rule::kOutside, "a store outside of the ring");
     ++stamp_;
@@ -226,7 +249,7 @@ void World::storing(const void* where, std::uint64_t value, steps::Order order) 
 }
 
 std::uint64_t World::loading(const void* where, std::uint64_t value, steps::Order order) {
-    if (where != &page_.tail) return value;
+    if (where != &page_.tail || polling_) return value;
     const bool acquire = order == steps::Order::kOrdered;
     // Only here does the writer learn of the reader, so whatever the reader
     // does between two such loads may as well be done at the second.
@@ -240,7 +263,7 @@ std::uint64_t World::loading(const void* where, std::uint64_t value, steps::Orde
     std::uint64_t tail = tails_[index].value;
     if (armed_ && scenario_.reading == Reading::kHostile) tail = hostile_tail(tail);
     if (trace_ != nullptr) say("  tail is " + std::to_string(tail));
-    if (!interrupted_ && scenario_.reading != Reading::kHostile) {
+    if (!interrupted_ && loss_count_ == 0 && scenario_.reading != Reading::kHostile) {
         const std::uint64_t want = calls_[current_[level_]].size + 1;
         check(writer_.head() + want > true_tail_ + scenario_.capacity, Rule::kSlowPath,
               "the writer looks at the tail although it knows of room");
@@ -252,7 +275,8 @@ std::uint64_t World::loading(const void* where, std::uint64_t value, steps::Orde
     return tail;
 }
 
-void World::reserved(std::uint64_t first, std::uint64_t end) {
+void World::exchanged(const void* where, std::uint64_t first, std::uint64_t end) {
+    if (where != writer_.head_word) return;
     Call& call = calls_[current_[level_]];
     check(first == end_, Rule::kOwner, "positions handed out twice");
     const bool gap = end - first == call.size + 1;
@@ -285,7 +309,7 @@ void World::lost(std::uint64_t count) {
     check_no_room(count);
     lost_total_ += count;
     if (loss_count_ == losses_.size()) fail(Rule::kBlocked, "too many losses for the explorer");
-    losses_[loss_count_++] = {now_, lost_total_};
+    losses_[loss_count_++] = {.time = now_, .settled = 0, .total = lost_total_, .level = level_};
 }
 
 Outcome explore(const Scenario& scenario, const WriterCode& writer, const ReaderCode& reader,

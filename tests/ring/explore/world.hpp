@@ -56,7 +56,7 @@ public:
     std::uint64_t loading(const void* where, std::uint64_t value, steps::Order order);
     void fence() { fenced_ = stamp_; }
     std::uint64_t clock();
-    void reserved(std::uint64_t first, std::uint64_t end);
+    void exchanged(const void* where, std::uint64_t first, std::uint64_t end);
     void lost(std::uint64_t count);
     [[nodiscard]] std::uint32_t thread() const { return level_; }
 
@@ -87,7 +87,9 @@ private:
     };
     struct Loss {
         std::uint64_t time;
+        std::uint64_t settled;  ///< when every other writer has to know of it
         std::uint64_t total;
+        unsigned level;
     };
 
     [[noreturn]] void fail(Rule rule, const std::string& what) const { throw Violation(rule, what); }
@@ -98,12 +100,14 @@ private:
     void write(unsigned size);
     void interrupt(unsigned level, const Program& program);
     void interrupts();
+    void poll();
     [[nodiscard]] unsigned location_of(const volatile void* where) const;
     [[nodiscard]] unsigned slot_of(std::uint64_t position) const;
     [[nodiscard]] Place& place(std::uint64_t position);
     /// First position of the outermost writer that is not done, else end_.
     [[nodiscard]] std::uint64_t first_unfinished() const;
     [[nodiscard]] std::uint64_t lost_until(std::uint64_t time) const;
+    [[nodiscard]] std::uint64_t settled_until(std::uint64_t time) const;
 
     // checks.cpp
     void check_store(unsigned slot, Word word, std::uint64_t value);
@@ -167,10 +171,12 @@ private:
     std::uint64_t produced_ = 0;
     std::uint64_t end_ = 0;        ///< of what was reserved
     std::uint64_t published_ = 0;  ///< largest
-    std::uint64_t woken_ = 0;      ///< published when the reader was last woken
     std::uint64_t true_tail_ = 0;  ///< largest that the writer loaded and that could be true
     std::array<std::uint64_t, kLevels> tail_seen_{};
     std::uint64_t released_ = 0;  ///< by the reader
+    bool polling_ = false;        ///< the poller runs, not the writer
+    bool asleep_ = false;         ///< the poller waits for a wake
+    unsigned polls_ = 0;
     bool told_nested_ = false;    ///< a GAP was written inside the writing of another
     std::uint64_t read_ = 0;
     Rule reader_failed_ = Rule::kNone;

@@ -69,7 +69,7 @@ void stream(std::chrono::microseconds pause, const Between& between) {
     checker.end(written);
     report(written, reader.counts().read);
     expect_exact(written, checker, reader.counts().read);
-    if (kCoreMended) BOOST_TEST(reader.counts().lost == written.lost);
+    BOOST_TEST(reader.counts().lost == written.lost);
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ void write_one(unsigned level) {
     const Content content = Content::of(level, ++writes[level]);
     records[level] += content.records();
     inside[level] = 1;
-    hftmon_ring_core_write(&core, content.type, content.flags, content.payload[0], content.payload[1],
+    hftmon_ring_write(&core, content.type, content.flags, content.payload[0], content.payload[1],
                            content.has_comm ? content.comm : nullptr);
     inside[level] = 0;
 }
@@ -126,8 +126,7 @@ Content Content::of(unsigned level, std::uint64_t n) {
 
 Writer::Writer(const HandMadeRing& ring) {
     core = {};
-    hftmon_ring_core_init(&core, ring.control->mode == HFTMON_MODE_FLIGHT, ring.control->capacity,
-                          ring.control->capacity / 4);
+    hftmon_ring_core_init(&core, ring.control->mode == HFTMON_MODE_FLIGHT, ring.control->capacity);
     core.slots = ring.slots;
     core.control = ring.control;
     core.ureader = ring.reader;
