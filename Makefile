@@ -76,15 +76,20 @@ $(OUT)/flags: FORCE
 	@echo '$(CXX) $(ALL_CXXFLAGS)' | cmp -s - $@ || echo '$(CXX) $(ALL_CXXFLAGS)' >$@
 
 # Headers that Debian does not install by itself, and the packages with them.
-NEEDS := nlohmann/json.hpp:nlohmann-json3-dev fmt/format.h:libfmt-dev CLI/CLI.hpp:libcli11-dev \
-	boost/test/unit_test.hpp:libboost-test-dev
+NEEDS := nlohmann/json.hpp:nlohmann-json3-dev fmt/format.h:libfmt-dev CLI/CLI.hpp:libcli11-dev
+NEEDS_OF_TESTS := boost/test/unit_test.hpp:libboost-test-dev boost/context/fiber.hpp:libboost-context-dev
+need_headers = for need in $(1); do \
+		echo "\#include <$${need%%:*}>" | $(CXX) -std=c++20 $(CPPFLAGS) -M -xc++ - >/dev/null 2>&1 || \
+			{ echo "missing <$${need%%:*}>: apt install $${need\#*:}" >&2; bad=1; }; \
+	done; test -z "$$bad"
 $(OUT)/needs: $(OUT)/flags
 	@command -v $(firstword $(CXX)) >/dev/null || { echo 'no compiler "$(CXX)": apt install g++' >&2; exit 1; }
-	@for need in $(NEEDS); do \
-		echo "#include <$${need%%:*}>" | $(CXX) -std=c++20 $(CPPFLAGS) -M -xc++ - >/dev/null 2>&1 || \
-			{ echo "missing <$${need%%:*}>: apt install $${need#*:}" >&2; bad=1; }; \
-	done; test -z "$$bad"
+	@$(call need_headers,$(NEEDS))
 	@touch $@
+$(OUT)/needs-of-tests: $(OUT)/needs
+	@$(call need_headers,$(NEEDS_OF_TESTS))
+	@touch $@
+$(OUT)/tests/unit/%.o $(OUT)/tests/ring/%.o: | $(OUT)/needs-of-tests
 
 $(OUT)/%.o: %.cpp $(OUT)/flags | $(OUT)/needs
 	@mkdir -p $(@D)

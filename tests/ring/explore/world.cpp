@@ -154,13 +154,7 @@ void World::run(Choices& choices, std::string* trace) {
 void World::write(unsigned size) {
     if (call_count_ == calls_.size()) fail(Rule::kOutside, "too many calls for the explorer");
     const unsigned id = call_count_++;
-    calls_[id] = {.size = size,
-                  .level = level_,
-                  .reserved = false,
-                  .first = 0,
-                  .end = 0,
-                  .lost_at_start = lost_total_,
-                  .lost_before = 0};
+    calls_[id] = {.size = size, .level = level_, .reserved = false, .first = 0, .end = 0, .lost_before = 0};
     current_[level_] = id;
     tail_seen_[level_] = scenario_.base - 1 - scenario_.capacity;  // none
     produced_ += size;
@@ -284,7 +278,8 @@ void World::exchanged(const void* where, std::uint64_t first, std::uint64_t end)
     check(!call.reserved, Rule::kOwner, "one call reserves twice");
     if (!scenario_.flight) {
         check(static_cast<std::int64_t>(end - true_tail_) <= static_cast<std::int64_t>(scenario_.capacity),
-              Rule::kUnread, "reserved more than what the reader has released");
+              scenario_.reading == Reading::kHostile ? Rule::kUntrueTail : Rule::kUnread,
+              "reserved more than what the reader has released");
     }
     call.reserved = true;
     call.first = first;

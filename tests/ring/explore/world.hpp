@@ -82,7 +82,6 @@ private:
         bool reserved;
         std::uint64_t first;  ///< reserved positions
         std::uint64_t end;
-        std::uint64_t lost_at_start;
         std::uint64_t lost_before;  ///< sum when it reserved
     };
     struct Loss {
@@ -177,7 +176,7 @@ private:
     bool polling_ = false;        ///< the poller runs, not the writer
     bool asleep_ = false;         ///< the poller waits for a wake
     unsigned polls_ = 0;
-    bool told_nested_ = false;    ///< a GAP was written inside the writing of another
+    bool told_nested_ = false;  ///< a GAP was written inside the writing of another
     std::uint64_t read_ = 0;
     Rule reader_failed_ = Rule::kNone;
 };

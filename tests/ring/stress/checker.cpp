@@ -3,7 +3,6 @@
 
 #include <cstring>
 
-
 namespace ringtest {
 
 bool identify(const ::hftmon_record& record, Identity& identity) {

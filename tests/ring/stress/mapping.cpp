@@ -50,7 +50,7 @@ HandMadeRing::~HandMadeRing() {
 
 hftmon::RingReader resume(const HandMadeRing& ring) {
     hftmon::RingReader reader(ring.mapping());
-    // See kReaderResumes in findings.hpp.
+    // RingReader starts at 0: see kReaderResumes in stress_test.cpp.
     if (reader.position() != ring.reader->tail) reader.release(ring.reader->tail - reader.position());
     return reader;
 }

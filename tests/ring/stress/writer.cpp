@@ -50,7 +50,7 @@ void write_one(unsigned level) {
     records[level] += content.records();
     inside[level] = 1;
     hftmon_ring_write(&core, content.type, content.flags, content.payload[0], content.payload[1],
-                           content.has_comm ? content.comm : nullptr);
+                      content.has_comm ? content.comm : nullptr);
     inside[level] = 0;
 }
 
