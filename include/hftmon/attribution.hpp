@@ -31,16 +31,19 @@ struct Delay {
 };
 
 /// How the owner of a line stood to the delayed thread. Only lines whose cause
-/// is a thread have one.
+/// is a thread have one, and idle lines where it is kThrottled.
 enum class Relation : std::uint8_t {
     kNone,           ///< not a thread; or its priority is not known
     kHigher,         ///< higher priority
     kEqual,          ///< same priority: first come, first served, or round robin
-    kLower,          ///< lower, and ran already: the kernel had preemption off there
+    kLower,          ///< lower, and ran already: the kernel had preemption off there, or the
+                     ///< reschedule interrupt was on its way
     kChosen,         ///< lower, and switched in over it: real-time throttling or fair server
     kCompeting,      ///< both fair: they share the CPU
     kWaker,          ///< the thread that was waking it, on the same CPU
     kStopper,        ///< the kernel's stop task: above all priorities
+    kInFlight,       ///< lower, while the wakeup was on its way to this CPU from another
+    kThrottled,      ///< the CPU went idle over it: real-time or cgroup throttling
     kTimerCallback,  ///< before the waking: the due timer's callback waited for this thread
 };
 

@@ -12,10 +12,10 @@ namespace hftmon {
 
 /// What a bill needs to be told. Borrows: must not outlive what it names.
 struct ReportContext {
-    const TscClock& clock;
+    TscClock clock;
     const IrqNames& irqs;
     TscTime origin;               ///< times are given from here on; usually Timeline::first()
-    bool has_wall_clock = false;  ///< the clock is tied to CLOCK_REALTIME: say that, too
+    bool has_wall_clock = false;  ///< the clock is tied to CLOCK_REALTIME: JSON has it, too
 };
 
 /// A bill as a table, several lines, each ended by a newline. The times and the

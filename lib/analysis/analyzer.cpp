@@ -83,7 +83,9 @@ void Analyzer::consume(CpuId cpu, std::uint64_t first_position, std::span<const 
     if (side.begun && position > side.position) {
         ++totals_.gaps;
         totals_.lost += position - side.position;
-        timeline_.missing(cpu, TscTime{records.front().tsc});
+        // The time of a record that was not decoded is not to be believed.
+        const auto in_range = [](const Record& record) { return record.tsc < (std::uint64_t{1} << 63); };
+        timeline_.missing(cpu, in_range(records.front()) ? TscTime{records.front().tsc} : timeline_.now());
         if (side.is_open) complete(side, timeline_.now());
     }
     side.begun = true;
@@ -226,6 +228,7 @@ void Analyzer::on_delay(CpuSide& side, const Thread& thread) {
     const bool is_over = length >= over_;
     row->by_kind[static_cast<std::size_t>(thread.wait.kind)].add(length, is_over);
     row->last = thread.since;
+    if (is_over) ++totals_.over;
     if (!is_over || (!options_.on_bill && !would_keep(length))) return;
 
     describe_wait(thread, side.open.delay);

@@ -150,7 +150,10 @@ private:
             ledger_.unattributed(start, end);
             return;
         }
-        const Relation relation = is_thread ? relation_to(cpu.cpu(), cause, phase) : Relation::kNone;
+        Relation relation = is_thread ? relation_to(cpu.cpu(), cause, phase) : Relation::kNone;
+        // Idle was chosen over a thread that stood in the queue.
+        if (cause.kind == CauseKind::kIdle && phase == Phase::kWaiting && resident_ != kIdleTid)
+            relation = Relation::kThrottled;
         const bool late = phase == Phase::kTimerLate && cause.kind != CauseKind::kGap;
         BillLine& line = ledger_.add(start, end, cause, relation, late);
         if (is_thread) line.page_faults += cpu.page_faults(start, end);
@@ -172,7 +175,8 @@ private:
         if (cause.prio >= kFirstFairPrio && delay_.prio >= kFirstFairPrio) return Relation::kCompeting;
         if (cause.prio < delay_.prio) return Relation::kHigher;
         if (cause.prio == delay_.prio) return Relation::kEqual;
-        return phase == Phase::kWaiting && resident_ != cause.thread ? Relation::kChosen : Relation::kLower;
+        if (phase == Phase::kWaking) return Relation::kInFlight;
+        return resident_ != cause.thread ? Relation::kChosen : Relation::kLower;
     }
 
     const Timeline& timeline_;

@@ -54,11 +54,13 @@ Status drain(Session& session, CaptureWriter& writer) {
 std::vector<IrqName> read_irq_names() {
     std::vector<IrqName> names;
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator("/sys/kernel/irq", error)) {
-        const std::string number = entry.path().filename();
+    // By hand: the range-based loop would throw.
+    for (std::filesystem::directory_iterator entry("/sys/kernel/irq", error), end; !error && entry != end;
+         entry.increment(error)) {
+        const std::string number = entry->path().filename();
         IrqName name;
         if (std::from_chars(number.data(), number.data() + number.size(), name.irq).ec != std::errc{}) continue;
-        std::ifstream actions(entry.path() / "actions");
+        std::ifstream actions(entry->path() / "actions");
         std::getline(actions, name.name);
         if (!name.name.empty()) names.push_back(std::move(name));
     }

@@ -14,7 +14,8 @@ constexpr const char* kReasonNames[] = {"timer", "waking", "new_thread", "preemp
 constexpr const char* kCauseNames[] = {"unknown", "gap", "idle", "thread", "softirq", "irq", "vector", "nmi"};
 constexpr const char* kContextNames[] = {"task", "softirq", "hardirq", "nmi"};
 constexpr const char* kRelationNames[] = {"none",      "higher", "equal",   "lower",         "throttled",
-                                          "competing", "waker",  "stopper", "timer_callback"};
+                                          "competing", "waker",  "stopper", "in_flight",     "throttled",
+                                          "timer_callback"};
 constexpr const char* kIncompleteNames[] = {"gap", "start", "cpu", "history"};
 
 template <class Enum, std::size_t N>
@@ -110,6 +111,8 @@ private:
             json["policy"] = policy_name(entry.policy);
             json["relation"] = name_of(kRelationNames, entry.relation);
             json["page_faults"] = entry.page_faults;
+        } else if (entry.relation != Relation::kNone) {
+            json["relation"] = name_of(kRelationNames, entry.relation);
         }
         json["timer_late"] = entry.timer_late;
         json["ticks"] = entry.ticks.value;
@@ -173,7 +176,7 @@ std::string to_json(const Analyzer& analyzer, const ReportContext& context) {
                       {"repeated", totals.repeated},
                       {"gaps", totals.gaps},
                       {"lost", totals.lost},
-                      {"bills", totals.bills},
+                      {"over", totals.over}, {"bills", totals.bills},
                       {"incomplete", totals.incomplete}};
     json["anomalies"] = {{"lost_exits", anomalies.lost_exits},
                          {"orphan_exits", anomalies.orphan_exits},

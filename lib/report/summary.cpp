@@ -52,7 +52,12 @@ std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
     out += fmt::format("{} events, {} lost in {} gaps, {} damaged, {} unknown, {} anomalies\n", totals.events,
                        totals.lost, totals.gaps, totals.bad_records + totals.repeated, totals.unknown_types,
                        analyzer.anomalies().total());
-    out += fmt::format("{} delays itemised, {} of them incomplete\n", totals.bills, totals.incomplete);
+    if (analyzer.anomalies().unseen_wakings > 0) {
+        out += fmt::format("{} wakeups are not counted: who woke the thread, and when, was not recorded\n",
+                           analyzer.anomalies().unseen_wakings);
+    }
+    out += fmt::format("{} delays over the threshold, {} itemised, {} of these incomplete\n", totals.over,
+                       totals.bills, totals.incomplete);
     return out;
 }
 

@@ -101,11 +101,13 @@ const char* relation_text(Relation relation, DelayKind kind) noexcept {
     switch (relation) {
         case Relation::kHigher: return kind == DelayKind::kPreemption ? "preempted by " : "behind higher-priority ";
         case Relation::kEqual: return "behind equal-priority ";
-        case Relation::kLower: return "not preemptible: ";
+        case Relation::kLower: return "not yet preempted: ";
         case Relation::kChosen: return "throttled in favour of ";
         case Relation::kCompeting: return "competing (fair): ";
         case Relation::kWaker: return "wakeup path of ";
         case Relation::kStopper: return "stopper ";
+        case Relation::kInFlight: return "wakeup on its way; CPU ran ";
+        case Relation::kThrottled: return "throttled; CPU ran ";
         case Relation::kTimerCallback: return "timer callback behind ";
         case Relation::kNone: break;
     }
@@ -118,7 +120,10 @@ std::string line_text(const BillLine& line, DelayKind kind, const IrqNames& irqs
                                         : owner_text(line.cause, line.subject, irqs);
     if (line.timer_late) return "timer interrupt late: " + owner;
     if (is_thread) return relation_text(line.relation, kind) + owner;
-    if (line.cause == CauseKind::kIdle) return "idle exit" + idle_text(line.subject);
+    if (line.cause == CauseKind::kIdle) {
+        const char* what = line.relation == Relation::kThrottled ? "throttled: the CPU left idle" : "idle exit";
+        return what + idle_text(line.subject);
+    }
     return owner;
 }
 

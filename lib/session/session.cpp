@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "lib/session/mapping.hpp"
 
@@ -146,9 +147,10 @@ std::span<RingReader> Session::rings() noexcept { return impl_->readers; }
 
 Result<bool> Session::wait(std::chrono::milliseconds timeout) const {
     pollfd poll_fd{.fd = impl_->fd.get(), .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&poll_fd, 1, static_cast<int>(timeout.count()));
+    const auto limit = std::clamp<std::chrono::milliseconds::rep>(timeout.count(), 0, std::numeric_limits<int>::max());
+    const int ready = ::poll(&poll_fd, 1, static_cast<int>(limit));
     if (ready < 0 && errno != EINTR) return Error{ErrorCode::kSystem, errno, "cannot wait for records", ""};
-    return ready > 0;
+    return ready > 0 && (poll_fd.revents & POLLIN) != 0;
 }
 
 Result<CpuStats> Session::cpu_stats(CpuId cpu) const {

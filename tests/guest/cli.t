@@ -5,7 +5,7 @@
 # timeout: 240
 # vm:
 # vm: --no-module
-# shellcheck source=tests/guest/lib.sh
+# shellcheck source=tests/guest/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
 
 cd "$WORK" || exit
@@ -27,7 +27,7 @@ check "--help" hftctl --help
 check "record --help" hftctl record --help
 check "--version" hftctl --version
 
-for list in x 0- -1 0-x 3-1 1,,2 , 0,1x 99999999999 0-4294967295 1.5 '0 1' '*' 8192; do
+for list in x 0- -1 0-x 3-1 1,,2 ',' 0,1x 99999999999 0-4294967295 1.5 '0 1' '*' 8192; do
 	complains "CPU list '$list'" 2 "" hftctl record -d 1ms -o a.hft --cpu="$list"
 done
 for time in x 10 s -1s 1e400s 1..5s '1 s' 10parsecs nan inf nans infs 0x10s 1e99h; do
@@ -146,6 +146,6 @@ for signal in INT TERM; do
 	sound "ended by SIG$signal" --lossless signal.hft
 done
 check "a command that fails is not our failure" hftctl record -o c.hft -- false
-check "but it is told" grep -q 'status 1' "$WORK/output"
+is "but it is told" "$(grep -c 'ended with status 1' "$WORK/output")" 1
 nothing_left "at the end"
 finish

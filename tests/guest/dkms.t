@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # DKMS builds, installs and removes the module against the stock headers, and
 # the result loads.
-# timeout: 400
+# timeout: 900
 # module: absent
 # vm: --no-module
 # shellcheck source=tests/guest/lib.sh

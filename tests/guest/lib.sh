@@ -159,7 +159,7 @@ wait_for() {
 
 # nothing_left WHAT: no session, no ring, no probe.
 nothing_left() {
-	wait_for 10 eval '[[ $(module_users) == 0 ]]'
+	wait_for 10 grep -qx 0 /sys/module/hftmon/refcnt
 	is "$1: no user of the module" "$(module_users)" 0
 	is "$1: no ring left" "$(rings_allocated)" 0
 	check "$1: no probe left" "$BIN/hooked"

@@ -1,14 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Loading, unloading, dying: nothing is left behind and nothing breaks.
-# timeout: 500
+# timeout: 300
 # module: loaded
 # vm:
-# shellcheck source=tests/guest/lib.sh
+# shellcheck source=tests/guest/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
-
-RELOADS=${HFTMON_RELOADS:-200}
-RELOAD_SECONDS=170
 
 # ---- unloading while in use ------------------------------------------------
 
@@ -16,7 +13,7 @@ RELOAD_SECONDS=170
 recorder=$!
 wait_for 20 test -e "$WORK/on"
 check_not "rmmod is refused while a session records" rmmod hftmon
-check "because the module is in use" grep -qi 'in use' "$WORK/output"
+is "because the module is in use" "$(grep -ci 'in use' "$WORK/output")" 1
 wait "$recorder"
 sound "recorded across the attempt" --lossless "$WORK/open.hft"
 exec {device}<>/dev/hftmon
@@ -65,35 +62,5 @@ is "no thread without a name in dump" "$(grep -E '\<(tid|[a-z]+_tid)=[1-9]' "$WO
 rm -f "$WORK/forks.hft" "$WORK/dump"
 unload
 
-# ---- again and again -------------------------------------------------------
-
-load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 200
-failed='' done_reloads=0 records=0 start=$SECONDS
-for ((i = 1; i <= RELOADS; i++)); do
-	rmmod hftmon >"$WORK/reload" 2>&1 &&
-		insmod "$MODULE" >>"$WORK/reload" 2>&1 &&
-		hftctl record -o "$WORK/reload.hft" --ring 256K -d 50ms >>"$WORK/reload" 2>&1 || {
-		failed="round $i: $(<"$WORK/reload")"
-		break
-	}
-	if ((i % 20 == 0)); then
-		"$BIN/invariants" --lossless "$WORK/reload.hft" >"$WORK/reload" 2>&1 || {
-			failed="round $i: $(<"$WORK/reload")"
-			break
-		}
-	fi
-	records=$((records + $(sed -n 's/.*: \([0-9]*\) records.*/\1/p' "$WORK/reload" | head -n 1) + 0))
-	done_reloads=$i
-	((SECONDS - start < RELOAD_SECONDS)) || break
-done
-note "$done_reloads loads and unloads with a capture each in $((SECONDS - start)) s; $records records"
-is "unload, load, capture, under load" "$failed" ''
-if ((SECONDS - start >= RELOAD_SECONDS)); then
-	note "this machine is too busy for $RELOADS rounds in $RELOAD_SECONDS s"
-	at_least "rounds" "$done_reloads" 50
-else
-	is "rounds" "$done_reloads" "$RELOADS"
-fi
-unload
-nothing_left "after $done_reloads rounds"
+nothing_left "at the end"
 finish

@@ -23,7 +23,7 @@ check "root with CAP_SYS_ADMIN alone may" setpriv --bounding-set=-all,+sys_admin
 chmod 666 /dev/hftmon
 complains "access to the device is not enough" 1 "not permitted.*CAP_PERFMON" "${nobody[@]}" "$BIN/hftctl" status
 mkdir -m 777 "$WORK/theirs"
-perfmon=("${nobody[@]}" --inh-caps=-all,+perfmon --ambient-caps=-all,+perfmon)
+perfmon=("${nobody[@]}" "--inh-caps=-all,+perfmon" "--ambient-caps=-all,+perfmon")
 check "a user with CAP_PERFMON and access may record" "${perfmon[@]}" "$BIN/hftctl" record \
 	-o "$WORK/theirs/a.hft" --ring 256K -d 200ms
 sound "recorded by a user" --lossless "$WORK/theirs/a.hft"

@@ -4,7 +4,7 @@
 # timeout: 600
 # module: loaded
 # vm:
-# shellcheck source=tests/guest/lib.sh
+# shellcheck source=tests/guest/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/lib.sh"
 
 # session N OPTION...: record into N.hft until $WORK/stop exists; $WORK/N.on
@@ -63,7 +63,7 @@ nothing_left "after two sessions"
 
 # ---- eight at once, a ninth ------------------------------------------------
 
-masks=(0 1 2 3 0-3 0,2 1-3 0-3)
+masks=(0 1 2 3 0-3 '0,2' 1-3 0-3)
 for n in {0..7}; do
 	mode=()
 	((n % 3 != 2)) || mode=(--flight)
@@ -76,7 +76,9 @@ sleep 1
 stop_sessions
 is "all eight end well" "$ENDED" " 0 0 0 0 0 0 0 0"
 for n in {0..7}; do
-	sound "session $n of eight, CPUs ${masks[n]}" $([[ ${masks[n]} == 0-3 ]] || echo --partial) "$WORK/$n.hft"
+	partial=()
+	[[ ${masks[n]} == 0-3 ]] || partial=(--partial)
+	sound "session $n of eight, CPUs ${masks[n]}" "${partial[@]}" "$WORK/$n.hft"
 done
 check "after that there is room again" hftctl record -o "$WORK/9.hft" -d 100ms
 nothing_left "after eight sessions"

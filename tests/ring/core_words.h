@@ -29,7 +29,8 @@ typedef __u16 u16;
 #endif
 #endif
 
-/* Plain C: what an initializer leaves out is zero. */
+/* The header is plain C: what an initializer leaves out is zero, a count may be an int. */
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #ifdef __cplusplus
 #pragma GCC diagnostic ignored "-Wpedantic"

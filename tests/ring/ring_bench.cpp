@@ -39,13 +39,13 @@ struct BenchRing {
 constexpr char kComm[HFTMON_COMM_LEN] = "a thread's name";
 
 /// One record as a probe writes it; not inlined, so that it can be counted.
-[[gnu::noinline]] bool write_record(hftmon_ring_core* core, u64 n) {
+noinline bool write_record(hftmon_ring_core* core, u64 n) {
     return hftmon_ring_write(core, HFTMON_REC_SCHED_SWITCH, 0, n, ~n, nullptr);
 }
-[[gnu::noinline]] bool write_named(hftmon_ring_core* core, u64 n) {
+noinline bool write_named(hftmon_ring_core* core, u64 n) {
     return hftmon_ring_write(core, HFTMON_REC_FORK, 0, n, ~n, kComm);
 }
-[[gnu::noinline]] u64 read_clock() { return hftmon_clock(); }
+noinline u64 read_clock() { return hftmon_clock(); }
 
 void rdtsc_plain(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(__builtin_ia32_rdtsc());

@@ -107,7 +107,8 @@ BOOST_AUTO_TEST_CASE(a_remote_waker_does_not_own_the_waiting_cpu) {
     trace.cpu(0).at(104).vector(HFTMON_VECTOR_RESCHEDULE, true).at(106).wakeup(kRt, 0, Context::kHardirq);
     trace.at(107).vector(HFTMON_VECTOR_RESCHEDULE, false).at(110).preempt(kRt);
     const One one(trace);
-    BOOST_TEST(one.ticks(kThread, kLow.tid, Relation::kLower) == 7);
+    BOOST_TEST(one.ticks(kThread, kLow.tid, Relation::kInFlight) == 4);
+    BOOST_TEST(one.ticks(kThread, kLow.tid, Relation::kLower) == 3);
     BOOST_TEST(one.ticks(kVector, HFTMON_VECTOR_RESCHEDULE) == 3);
     BOOST_TEST(one.bill->delay.waking.cpu == CpuId{1});
 }
@@ -119,6 +120,19 @@ BOOST_AUTO_TEST_CASE(idle_exit_names_the_idle_state) {
     const One one(trace);
     BOOST_TEST(one.ticks(CauseKind::kIdle, 3) == 50);
     BOOST_TEST(line_of(*one.bill, CauseKind::kIdle, 3)->stretches == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(idle_that_is_chosen_over_a_runnable_thread_is_throttling) {
+    Trace trace = Trace().cpu(0).at(0).runs(kRt).at(100).preempt(kIdle).at(150).to(kRt).at(160).to(kIdle);
+    const One one(trace);
+    BOOST_TEST((line_of(*one.bill, CauseKind::kIdle, kIdleStateUnknown, Relation::kThrottled) != nullptr));
+    BOOST_TEST(one.ticks(CauseKind::kIdle, kIdleStateUnknown, Relation::kThrottled) == 50);
+    // Woken behind another, and then the CPU goes idle.
+    Trace second = asleep(kHigh);
+    woken(second, 100).cpu(0).at(120).to(kIdle).at(150).to(kRt);
+    const One two(second);
+    BOOST_TEST(two.ticks(kThread, kHigh.tid, Relation::kHigher) == 20);
+    BOOST_TEST(two.ticks(CauseKind::kIdle, kIdleStateUnknown, Relation::kThrottled) == 30);
 }
 
 BOOST_AUTO_TEST_CASE(interrupts_are_net_of_what_nests_in_them) {

@@ -66,6 +66,7 @@ private:
         std::uint32_t softirq = 0, timer_cpu = 0, waker_cpu = 0, waker = 0;
         std::uint64_t expiry = 0, slept = 0, start = 0, arrival = 0;
         std::size_t resident = kNone;
+        bool found_idle = false;  // the CPU was idle when it was queued there, and still is
         StartReason reason = StartReason::kWaking;
         std::vector<Piece> pieces;
     };
@@ -92,6 +93,7 @@ private:
     }
 
     [[nodiscard]] Relation relation(const Thread& late, const Owner& owner, Phase phase) const {
+        if (owner.kind == CauseKind::kIdle && phase == Phase::kQueued && !late.found_idle) return Relation::kThrottled;
         if (owner.kind != CauseKind::kThread) return Relation::kNone;
         if (phase == Phase::kTimer) return Relation::kTimerCallback;
         if (phase == Phase::kWaking && owner.subject == late.waker && late.cpu == late.waker_cpu)
@@ -100,8 +102,8 @@ private:
         if (who.prio >= 100 && late.who.prio >= 100) return Relation::kCompeting;
         if (who.prio < late.who.prio) return Relation::kHigher;
         if (who.prio == late.who.prio) return Relation::kEqual;
-        const bool was_here = phase == Phase::kWaking || late.resident == owner.subject - 100;
-        return was_here ? Relation::kLower : Relation::kChosen;
+        if (phase == Phase::kWaking) return Relation::kInFlight;
+        return late.resident == owner.subject - 100 ? Relation::kLower : Relation::kChosen;
     }
 
     void note(Thread& t, std::uint64_t from, std::uint64_t to) {
@@ -298,6 +300,7 @@ private:
         t.cpu = target;
         t.queued = true;
         t.resident = cpus_[target].bottom;
+        t.found_idle = t.resident == kNone;
     }
 
     void move_somebody() {
@@ -307,6 +310,7 @@ private:
         trace.migrate(t.who, t.cpu, target);
         t.cpu = target;
         t.resident = cpus_[target].bottom;
+        t.found_idle = t.resident == kNone;
     }
 
     void fire_timer(std::uint32_t c) {
@@ -360,7 +364,9 @@ private:
         trace.to(next == kNone ? kIdle : threads_[next].who, stays_runnable ? 0 : kSleeps, stays_runnable);
         cpu.last_bill = kNone;
         for (Thread& t : threads_) {
-            if (t.state == State::kWaiting && t.cpu == c) t.resident = kNone;
+            if (t.state != State::kWaiting || t.cpu != c) continue;
+            t.resident = kNone;
+            t.found_idle = false;
         }
         if (cpu.bottom != kNone) put_down(threads_[cpu.bottom], c, stays_runnable);
         cpu.levels.clear();
@@ -385,6 +391,7 @@ private:
         t.queued = true;
         t.pending = false;
         t.resident = kNone;
+        t.found_idle = false;
         t.reason = StartReason::kPreempted;
         t.start = now_;
         t.pieces.clear();

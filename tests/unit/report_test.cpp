@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(a_bill_reads_like_a_bill) {
         "  irq 34 ens1f0-rx-3                                9.1 us  14.4%    1x\n"
         "  timer interrupt late: ls??[m/300 (nice 5)         2.0 us   3.2%    1x\n"
         "  vector local_timer                                1.0 us   1.6%    1x\n"
-        "  not preemptible: ls??[m/300 (nice 5)              0.5 us   0.8%    1x\n"
+        "  not yet preempted: ls??[m/300 (nice 5)            0.5 us   0.8%    1x\n"
         "  unattributed                                      0.0 us   0.0%\n"
         "                                                   63.0 us 100.0%\n"
         "  after switch-in: softirq NET_RX 3.1 us\n";

@@ -19,7 +19,7 @@ struct CaptureSummary {
     double collector_share = 0;  ///< CPU time of the recording process
 };
 
-/// probe_share and probe_ns come from the one probe run in 64 that is timed.
+/// probe_share and probe_ns come from the one event in 61 that is timed.
 CaptureSummary summarize(const hftmon::CaptureMeta& meta, const hftmon::CaptureStats& stats);
 
 /// Two lines, each ended by a newline.

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <utility>
 
 namespace hftctl {
@@ -48,10 +47,10 @@ Child::Child(Child&& other) noexcept
       name_(std::move(other.name_)) {}
 
 Child::~Child() {
+    const bool released = go_fd_ < 0;
     close_fd(go_fd_);
     close_fd(error_fd_);
-    if (pid_ < 0 || exit_code_ >= 0) return;
-    ::kill(pid_, SIGTERM);
+    if (pid_ < 0 || exit_code_ >= 0 || released) return;
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
 }
@@ -86,7 +85,10 @@ hftmon::Status Child::release() {
     if (::write(go_fd_, &byte, 1) != 1) return Error{ErrorCode::kSystem, errno, "cannot start " + name_, ""};
     close_fd(go_fd_);
     int error = 0;
-    const auto got = ::read(error_fd_, &error, sizeof(error));
+    ssize_t got = 0;
+    do {
+        got = ::read(error_fd_, &error, sizeof(error));
+    } while (got < 0 && errno == EINTR);
     close_fd(error_fd_);
     if (got != sizeof(error)) return hftmon::ok();
     const auto code = error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kNoPermission;

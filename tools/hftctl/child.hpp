@@ -10,7 +10,8 @@
 
 namespace hftctl {
 
-/// Move-only; a child that still runs at destruction is sent SIGTERM and reaped.
+/// Move-only. A child that was released runs on when this ends; one that was
+/// not ends without executing the command.
 class Child {
 public:
     /// Forks; the child waits for release() before it executes the command.

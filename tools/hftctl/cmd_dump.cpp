@@ -2,7 +2,9 @@
 // hftctl dump: the records of a capture as text, one a line, in time order.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "hftmon/capture.hpp"
 #include "hftmon/decode.hpp"
@@ -59,6 +61,10 @@ int run_dump(const DumpOptions& options) {
         if (!start) start = event.header.time;
         if (const auto* thread = std::get_if<hftmon::ThreadEvent>(&event.body)) names.learn(event.header.time, *thread);
     });
+
+    for (const auto& stats : capture->stats() ? capture->stats()->cpus : std::vector<hftmon::CaptureCpuStats>{}) {
+        if (stats.lost != 0) fmt::print(stderr, "note: CPU {} lost {} records\n", stats.cpu.value, stats.lost);
+    }
 
     const auto clock = capture->clock();
     std::string line;

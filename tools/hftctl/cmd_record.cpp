@@ -84,7 +84,9 @@ int run_record(const RecordOptions& options) {
     progress.end();
     if (!stats) return report(stats.error());
     print_summary(options, *recorder, *stats);
-    if (child && child->ended() && child->exit_code() != 0) {
+    if (child && !child->ended()) {
+        fmt::print(stderr, "note: the command runs on, as process {}\n", child->pid().value);
+    } else if (child && child->exit_code() != 0) {
         fmt::print(stderr, "note: the command ended with status {}\n", child->exit_code());
     }
     return kExitOk;

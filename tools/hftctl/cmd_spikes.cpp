@@ -51,7 +51,7 @@ int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer
         for (const std::string& violation : violations) fmt::print(stderr, "hftctl: invariant broken: {}\n", violation);
         if (!violations.empty()) return kExitError;
     }
-    return analyzer.totals().bills != 0 ? kExitThreshold : kExitOk;
+    return analyzer.totals().over != 0 ? kExitThreshold : kExitOk;
 }
 
 hftmon::AnalyzerOptions analyzer_options(const SpikesOptions& options, Nanoseconds over,
@@ -85,6 +85,9 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
         analyzer.consume(cpu, position, records);
     });
     analyzer.finish();
+    if (!options.capture.pids.empty() && analyzer.threads().empty()) {
+        fmt::print(stderr, "note: none of the threads that -p names had a delay in this capture\n");
+    }
     std::optional<CaptureSummary> summary;
     if (capture->stats()) summary = summarize(capture->meta(), *capture->stats());
     return finish_report(options, analyzer, !capture->clock_syncs().empty(), false, summary);
@@ -94,23 +97,28 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
 class LiveAnalysis {
 public:
     LiveAnalysis(hftmon::Session& session, hftmon::Analyzer& analyzer)
-        : session_(session), analyzer_(analyzer), merger_(inputs_of(session)) {}
+        : session_(session),
+          analyzer_(analyzer),
+          merger_(inputs_of(session)),
+          lag_(analyzer.clock().to_ticks(std::chrono::milliseconds(20))) {}
 
-    /// What had been written before the previous call is complete on every CPU
-    /// by now: a probe does not take as long as a round.
+    /// What was begun before the previous call, less a lag, is complete on every
+    /// CPU by now: no interruption of a probe is as long. Where one was, the
+    /// merger counts a late record.
     hftmon::Status round(std::chrono::milliseconds timeout) {
         if (const auto ready = session_.wait(timeout); !ready) return ready.error();
         const auto now = session_.clock_sync();
         if (!now) return now.error();
         feed(horizon_);
         analyzer_.settle(horizon_);
-        horizon_ = TscTime{now->tsc};
+        horizon_ = TscTime{now->tsc} - lag_;
         return hftmon::ok();
     }
     void finish() {
         feed(hftmon::Merger::kNoHorizon);
         analyzer_.finish();
     }
+    [[nodiscard]] std::uint64_t late() const { return merger_.stats().late; }
 
 private:
     static std::vector<hftmon::CpuStream*> inputs_of(hftmon::Session& session) {
@@ -127,6 +135,7 @@ private:
     hftmon::Session& session_;
     hftmon::Analyzer& analyzer_;
     hftmon::Merger merger_;
+    hftmon::TscTicks lag_;
     TscTime horizon_{0};
 };
 
@@ -180,6 +189,10 @@ int run_live(const SpikesOptions& options, Nanoseconds over) {
     }
     if (auto status = session->stop(); !status) return report(status.error());
     live.finish();
+    std::uint64_t lost = 0;
+    for (const auto& ring : session->rings()) lost += ring.counts().lost;
+    if (lost != 0) fmt::print(stderr, "note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
+    if (live.late() != 0) fmt::print(stderr, "note: {} records came too late to be put in order\n", live.late());
     return finish_report(options, analyzer, true, !options.json, std::nullopt);
 }
 
@@ -194,12 +207,17 @@ int run_spikes(const SpikesOptions& options) {
 void add_spikes(CLI::App& app, int& exit_code) {
     auto* command = app.add_subcommand("spikes", "Delays over a threshold, each with its bill by cause");
     auto options = std::make_shared<SpikesOptions>();
-    command->add_option("-i,--input", options->input, "Analyse this capture (default: live)")->type_name("FILE");
+    auto* input = command->add_option("-i,--input", options->input, "Analyse this capture (default: live)")
+                      ->type_name("FILE");
     command->add_option("--over", options->over, "Threshold (default: 50us)")->type_name("TIME");
-    command->add_option("--top", options->top, "Bills to show from a capture, the longest (default: 10)")->type_name("N");
+    command->add_option("--top", options->top, "Bills to show from a capture, the longest (default: 10)")
+        ->type_name("N")
+        ->check(CLI::Range(0, 1'000'000));
     command->add_flag("--json", options->json, "Machine-readable output (docs/json.md)");
     command->add_flag("--check", options->check, "Verify the analysis' invariants; broken ones are an error");
     options->capture.add_to(*command);
+    // What is in a capture was chosen when it was recorded.
+    for (const char* live_only : {"--cpu", "--duration", "--ring", "command"}) input->excludes(live_only);
     command->footer("Exit status 3: a delay over the threshold was found.");
     command->callback([options, &exit_code] { exit_code = run_spikes(*options); });
 }

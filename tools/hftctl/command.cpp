@@ -25,6 +25,8 @@ int report(const hftmon::Error& error) {
 }
 
 void install_stop_handlers() {
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write()
+    std::signal(SIGPIPE, SIG_IGN);
     // Without SA_RESTART: a poll that waits must return.
     struct sigaction action {};
     action.sa_handler = on_stop_signal;

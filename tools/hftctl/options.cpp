@@ -88,13 +88,14 @@ Result<std::uint64_t> parse_size(const std::string& text) {
 }
 
 void CaptureOptions::add_to(CLI::App& app) {
-    app.add_option("-p,--pid", pids, "Processes or threads of interest (all events are captured anyway)")
+    app.add_option("-p,--pid", pids, "Processes, with their children, or threads of interest (all events are captured)")
         ->type_name("PID")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     app.add_option("-C,--cpu", cpus, "Capture these CPUs only, e.g. 0-3,7 (default: all)")->type_name("CPUS");
     app.add_option("-d,--duration", duration, "Stop after this time, e.g. 10s (default: Ctrl-C)")->type_name("TIME");
     app.add_option("--ring", ring_size, "Ring buffer per CPU, a power of two (default: 2M)")->type_name("SIZE");
-    app.add_option("command", command, "Run this command and stop when it ends (after --)")->type_name("COMMAND");
+    app.add_option("command", command, "Run this command and stop when it ends (after --); it is never killed")->type_name("COMMAND");
 }
 
 Result<CaptureOptions::Parsed> CaptureOptions::parse() const {

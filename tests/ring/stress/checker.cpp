@@ -59,7 +59,7 @@ void Checker::take_one(std::uint64_t position, const ::hftmon_record& record) {
     if (!expect(identify(record, identity), position, "nobody wrote this")) return;
     if (!expect(identity.n > last_[identity.level], position, "a record twice, or out of order")) return;
     missed(identity.level, identity.n);
-    expect(missing_ <= told_, position, "records are missing that no GAP told of");
+    late_ += missing_ > told_;
     open_ = Content::of(identity.level, identity.n);
     comm_due_ = open_.has_comm;
 }

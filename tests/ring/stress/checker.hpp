@@ -35,6 +35,8 @@ public:
     [[nodiscard]] std::uint64_t events() const { return events_; }    ///< records less GAPs
     [[nodiscard]] std::uint64_t missing() const { return missing_; }  ///< records, by the numbers of their writes
     [[nodiscard]] std::uint64_t gaps() const { return gaps_; }
+    /// Records that stand before the GAP of a loss that came before them.
+    [[nodiscard]] std::uint64_t late() const { return late_; }
     [[nodiscard]] std::uint64_t told() const { return told_; }  ///< by the last GAP
 
 private:
@@ -55,6 +57,7 @@ private:
     std::uint64_t missing_ = 0;
     std::uint64_t gaps_ = 0;
     std::uint64_t told_ = 0;
+    std::uint64_t late_ = 0;
 };
 
 }  // namespace ringtest

@@ -22,6 +22,9 @@ namespace {
 /// To be set when RingReader takes up where the last reader of a ring released.
 constexpr bool kReaderResumes = false;
 
+/// To be set when no finding of kLateGap is open (findings() of the explorer).
+constexpr bool kLossesAreTold = false;
+
 constexpr auto kLength = 700ms;
 constexpr std::uint32_t kCapacity = 1024;
 
@@ -51,6 +54,11 @@ void expect_exact(const Written& written, const Checker& checker, std::uint64_t 
     BOOST_TEST(checker.missing() == written.lost);
     BOOST_TEST(checker.events() + written.lost == written.records);
     BOOST_TEST(checker.told() <= written.lost);
+    if (kLossesAreTold) {
+        BOOST_TEST(checker.late() == 0u);
+    } else if (checker.late() != 0) {
+        BOOST_TEST_MESSAGE("OPEN: " << checker.late() << " records stand before the GAP of an earlier loss");
+    }
 }
 
 /// A stream with a reader that does `between` after each batch.

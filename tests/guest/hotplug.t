@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# CPUs that go and come back while sessions are open.
+# timeout: 240
+# module: loaded
+# vm:
+# shellcheck source=tests/guest/lib.sh disable=SC2016
+. "$(dirname "$0")/lib.sh"
+
+LAST=$(sed 's/.*[,-]//' /sys/devices/system/cpu/online)
+CONTROL=/sys/devices/system/cpu/cpu$LAST/online
+if [[ $LAST == 0 || ! -w $CONTROL ]]; then
+	skip "a CPU that goes" "there is only one, or it cannot go"
+	finish
+fi
+
+# plug 0|1: the last CPU's state, as far as the kernel is willing.
+plug() {
+	wait_for 20 eval "echo $1 >$CONTROL"
+	is "CPU $LAST is now $1" "$(<"$CONTROL")" "$1"
+}
+
+load stress-ng --quiet --timeout 200 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 200
+"$BIN/hftctl" record -o "$WORK/stream.hft" --ring 4M -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on" \
+	>/dev/null 2>&1 </dev/null &
+stream=$!
+"$BIN/hftctl" record -o "$WORK/flight.hft" --flight --ring 64K -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on2" \
+	>/dev/null 2>&1 </dev/null &
+flight=$!
+check "two sessions record" wait_for 30 test -e "$WORK/on" -a -e "$WORK/on2"
+for round in 1 2 3; do
+	plug 0
+	sleep 0.3
+	if ((round == 2)); then
+		complains "a session for a CPU that is away" 1 "offline" hftctl record -o "$WORK/x.hft" -d 10ms -C "$LAST"
+		check "a session for those that are there" hftctl record -o "$WORK/rest.hft" -d 100ms
+		sound "recorded on the rest" --lossless "$WORK/rest.hft"
+	fi
+	plug 1
+	sleep 0.3
+done
+
+# One that is stopped while the CPU is away, with its ring.
+"$BIN/hftctl" record -o "$WORK/away.hft" -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on3" >/dev/null 2>&1 </dev/null &
+away=$!
+wait_for 30 test -e "$WORK/on3"
+plug 0
+kill -INT "$away"
+status=0
+wait "$away" || status=$?
+is "a session ends while a CPU is away" "$status" 0
+plug 1
+
+for pid in "$stream" "$flight"; do
+	kill -INT "$pid"
+	status=0
+	wait "$pid" || status=$?
+	is "a session that saw it all ends" "$status" 0
+done
+sound "stream across CPUs that went" --lossless "$WORK/stream.hft"
+sound "flight recorder across CPUs that went" "$WORK/flight.hft"
+sound "stopped without a CPU" --lossless "$WORK/away.hft"
+at_least "the CPU's ring has records" "$(hftctl dump -i "$WORK/stream.hft" --cpu "$LAST" | wc -l)" 10
+unload
+nothing_left "at the end"
+finish
