@@ -21,6 +21,7 @@
 static_assert(sizeof(local_t) == sizeof(u64), "positions are 64 bits wide");
 #define hftmon_local_t			local_t
 #define hftmon_local_read(word)		((u64)local_read(word))
+#define hftmon_local_set(word, value)	local_set(word, value)
 #define hftmon_local_add(word, n)	local_add(n, word)
 #define hftmon_read(lvalue)		READ_ONCE(lvalue)
 #define hftmon_write(lvalue, value)	WRITE_ONCE(lvalue, value)

@@ -6,6 +6,7 @@
  *
  *	hftmon_local_t			a 64-bit word of the owning CPU
  *	hftmon_local_read(p)		plain load
+ *	hftmon_local_set(p, value)	plain store
  *	hftmon_local_add(p, n)		add, whole with respect to interrupts of
  *					this CPU (no other CPU writes)
  *	hftmon_local_try_cmpxchg(p, old, new)
@@ -17,7 +18,7 @@
  *	hftmon_barrier()		compiler barrier
  *	hftmon_clock()			time stamp; must not decrease on one CPU
  *	hftmon_current_tid()		thread running here, for a GAP record
- *	likely(), unlikely(), __always_inline, noinline, memcpy, u64, u32, u16, bool
+ *	likely(), unlikely(), __always_inline, noinline, memcpy, s64, u64, u32, u16, bool
  *
  * The kernel binds these in ring.h, the tests in user space bind them to
  * C11 atomics and to an explorer of interleavings.
@@ -72,7 +73,7 @@
 
 struct hftmon_ring_core {
 	hftmon_local_t head;		/* next position to hand out */
-	u64 limit;			/* positions below this may be written */
+	hftmon_local_t limit;		/* positions below this may be written */
 	u64 committed;			/* published so far */
 	u64 wake_at;			/* publishing this position wakes the poller */
 	struct hftmon_record *slots;
@@ -92,6 +93,13 @@ struct hftmon_reservation {
 	u64 lost;		/* cumulative count, for the GAP record only */
 };
 
+/*
+ * Values of `limit` that let nobody pass without the slow path, which is never
+ * taken at the positions 0 and 1.
+ */
+#define HFTMON_RING_LOST	0	/* a loss is to be told */
+#define HFTMON_RING_LOOKING	1	/* the slow path runs */
+
 /* No poller waits. */
 #define HFTMON_RING_NO_WAKE (~(u64)0)
 
@@ -105,12 +113,14 @@ static inline void hftmon_ring_core_init(struct hftmon_ring_core *ring, bool ove
 {
 	ring->mask = capacity - 1;
 	ring->overwrite = overwrite;
-	ring->limit = capacity;
+	hftmon_local_set(&ring->limit, capacity);
 	ring->wake_at = HFTMON_RING_NO_WAKE;
 }
 
 /*
- * Move `limit` as far as the reader and unfinished writers allow.
+ * Move `limit` as far as the reader and unfinished writers allow, unless a loss
+ * is to be told. A loss that comes in between sets HFTMON_RING_LOST, and the
+ * exchange fails.
  * Return: is there room for @want positions from @position on?
  */
 static inline bool hftmon_ring_make_room(struct hftmon_ring_core *ring, u64 position, u64 want)
@@ -125,14 +135,15 @@ static inline bool hftmon_ring_make_room(struct hftmon_ring_core *ring, u64 posi
 		/* A tail outside [position - capacity, position] is not true: ignore. */
 		if (position - tail > capacity)
 			return false;
-		if (tail < reusable)
+		if ((s64)(tail - reusable) < 0)
 			reusable = tail;
 	}
-	hftmon_write(ring->limit, reusable + capacity);
-	hftmon_barrier();
-	/* A nested writer may have lost since: keep everybody on the slow path. */
+	hftmon_local_set(&ring->limit, HFTMON_RING_LOOKING);
 	if (hftmon_local_read(&ring->lost) != hftmon_read(ring->gap_reported))
-		hftmon_write(ring->limit, 0);
+		hftmon_local_set(&ring->limit, HFTMON_RING_LOST);
+	else
+		(void)hftmon_local_try_cmpxchg(&ring->limit, HFTMON_RING_LOOKING,
+					       reusable + capacity);
 	return position + want <= reusable + capacity;
 }
 
@@ -141,7 +152,7 @@ static inline void hftmon_ring_count_lost(struct hftmon_ring_core *ring, u32 cou
 	u64 lost;
 
 	hftmon_local_add(&ring->lost, count);
-	hftmon_write(ring->limit, 0);
+	hftmon_local_set(&ring->limit, HFTMON_RING_LOST);
 	/* Like the head: publish, and look again for what nested. */
 	do {
 		lost = hftmon_local_read(&ring->lost);
@@ -198,7 +209,7 @@ static __always_inline bool hftmon_ring_reserve(struct hftmon_ring_core *ring, u
 		position = hftmon_local_read(&ring->head);
 		out->tsc = hftmon_clock();
 		want = count;
-		if (unlikely(position + count > hftmon_read(ring->limit))) {
+		if (unlikely(position + count > hftmon_local_read(&ring->limit))) {
 			want = hftmon_ring_reserve_slow(ring, count, position, out);
 			if (want == 0)
 				return false;

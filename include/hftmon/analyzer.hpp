@@ -75,9 +75,9 @@ struct AnalyzerTotals {
     std::uint64_t repeated = 0;       ///< positions that had been given before: ignored
     std::uint64_t gaps = 0;           ///< places where records are missing
     std::uint64_t lost = 0;           ///< records lost there, as far as it is known
-    std::uint64_t over = 0;   ///< delays of wanted threads at least AnalyzerOptions::over long
-    std::uint64_t bills = 0;  ///< of those, how many were itemised: with no on_bill, those worth keeping
-    std::uint64_t incomplete = 0;  ///< bills that are not a verdict
+    std::uint64_t over = 0;           ///< delays of wanted threads at least AnalyzerOptions::over long
+    std::uint64_t bills = 0;          ///< of those, how many were itemised: with no on_bill, those worth keeping
+    std::uint64_t incomplete = 0;     ///< bills that are not a verdict
 };
 
 /// Consumes a merged stream; see Merger for where it comes from.

@@ -64,6 +64,7 @@ private:
     std::uint32_t capacity_;
     bool flight_;
     bool frozen_ = false;
+    std::uint64_t first_ = 0;        ///< position where this reader began
     std::uint64_t tail_ = 0;         ///< position of the next record to read
     std::uint64_t head_ = 0;         ///< largest published head seen
     std::uint64_t overwritten_ = 0;  ///< of the positions below tail_

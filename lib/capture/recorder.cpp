@@ -92,8 +92,8 @@ Result<Recorder> Recorder::start(const Options& options) {
     meta->sources = started->sources;
     meta->start_realtime = started->start_realtime;
     if (auto status = writer->meta(*meta); !status) return status.error();
-    return Recorder(std::make_unique<Impl>(
-        Impl{*std::move(session), *std::move(writer), *std::move(meta), own_cpu_time()}));
+    return Recorder(
+        std::make_unique<Impl>(Impl{*std::move(session), *std::move(writer), *std::move(meta), own_cpu_time()}));
 }
 
 Status Recorder::pump(std::chrono::milliseconds timeout) {

@@ -35,11 +35,12 @@ public:
     }
     void operator()(const SchedWakeEvent& e) {
         static constexpr std::string_view kNames[] = {"sched_waking", "sched_wakeup", "sched_wakeup_new"};
-        put("{} {} prio={} target_cpu={} {} context={}", kNames[static_cast<std::size_t>(e.stage)], thread("", e.tid), e.prio,
-            e.target.value, thread("waker", e.waker), context_name(e.context));
+        put("{} {} prio={} target_cpu={} {} context={}", kNames[static_cast<std::size_t>(e.stage)], thread("", e.tid),
+            e.prio, e.target.value, thread("waker", e.waker), context_name(e.context));
     }
     void operator()(const SchedMigrateEvent& e) {
-        put("sched_migrate_task {} prio={} orig_cpu={} dest_cpu={}", thread("", e.tid), e.prio, e.from.value, e.to.value);
+        put("sched_migrate_task {} prio={} orig_cpu={} dest_cpu={}", thread("", e.tid), e.prio, e.from.value,
+            e.to.value);
     }
     void operator()(const ThreadEvent& e) {
         static constexpr std::string_view kNames[] = {"thread_name", "sched_process_fork", "sched_process_exec",
@@ -63,7 +64,8 @@ public:
     }
     void operator()(const NmiEvent& e) { put("nmi_handler duration_ns={} handled={}", e.duration.count(), e.handled); }
     void operator()(const PageFaultEvent& e) {
-        put("page_fault_{} address={:#x} ip={:#x} error_code={:#x}", e.user ? "user" : "kernel", e.address, e.ip, e.error_code);
+        put("page_fault_{} address={:#x} ip={:#x} error_code={:#x}", e.user ? "user" : "kernel", e.address, e.ip,
+            e.error_code);
     }
     void operator()(const CpuIdleEvent& e) {
         if (e.enter) {

@@ -13,9 +13,8 @@ constexpr const char* kDelayNames[] = {"wakeup", "preemption"};
 constexpr const char* kReasonNames[] = {"timer", "waking", "new_thread", "preempted", "unseen"};
 constexpr const char* kCauseNames[] = {"unknown", "gap", "idle", "thread", "softirq", "irq", "vector", "nmi"};
 constexpr const char* kContextNames[] = {"task", "softirq", "hardirq", "nmi"};
-constexpr const char* kRelationNames[] = {"none",      "higher", "equal",   "lower",         "throttled",
-                                          "competing", "waker",  "stopper", "in_flight",     "throttled",
-                                          "timer_callback"};
+constexpr const char* kRelationNames[] = {"none",  "higher",  "equal",     "lower",     "throttled",     "competing",
+                                          "waker", "stopper", "in_flight", "throttled", "timer_callback"};
 constexpr const char* kIncompleteNames[] = {"gap", "start", "cpu", "history"};
 
 template <class Enum, std::size_t N>
@@ -176,7 +175,8 @@ std::string to_json(const Analyzer& analyzer, const ReportContext& context) {
                       {"repeated", totals.repeated},
                       {"gaps", totals.gaps},
                       {"lost", totals.lost},
-                      {"over", totals.over}, {"bills", totals.bills},
+                      {"over", totals.over},
+                      {"bills", totals.bills},
                       {"incomplete", totals.incomplete}};
     json["anomalies"] = {{"lost_exits", anomalies.lost_exits},
                          {"orphan_exits", anomalies.orphan_exits},

@@ -56,8 +56,8 @@ std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
         out += fmt::format("{} wakeups are not counted: who woke the thread, and when, was not recorded\n",
                            analyzer.anomalies().unseen_wakings);
     }
-    out += fmt::format("{} delays over the threshold, {} itemised, {} of these incomplete\n", totals.over,
-                       totals.bills, totals.incomplete);
+    out += fmt::format("{} delays over the threshold, {} itemised, {} of these incomplete\n", totals.over, totals.bills,
+                       totals.incomplete);
     return out;
 }
 

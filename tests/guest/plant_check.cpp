@@ -132,8 +132,10 @@ public:
     }
 
     [[nodiscard]] bool verdict(const std::string& scenario, std::size_t planted) const {
-        fmt::print("{}: {} planted, {} judged, {} disturbed by the machine, {} wrong; line minus truth {:+.1f} .. {:+.1f} us\n",
-                   scenario, planted, judged_, disturbed_, wrong_, us(least_), us(most_));
+        fmt::print(
+            "{}: {} planted, {} judged, {} disturbed by the machine, {} wrong; line minus truth {:+.1f} .. {:+.1f} "
+            "us\n",
+            scenario, planted, judged_, disturbed_, wrong_, us(least_), us(most_));
         return wrong_ == 0 && 2 * judged_ >= planted && judged_ != 0;
     }
 
@@ -192,10 +194,12 @@ private:
         if (wrong_ > 5) return;
         fmt::print("WRONG, delay {}: {}\n", delay["index"].dump(), why);
         for (const json& cause : delay["causes"]) {
-            fmt::print("  planted: {} {} tid {}: {:.1f} us of {:.1f} us, gaps {:.1f} us\n", cause["kind"].dump(), cause["name"].dump(),
-                       cause["tid"].dump(), us(cause["expected_ticks"]), us(delay["delay_ticks"]), us(cause["gap_ticks"]));
+            fmt::print("  planted: {} {} tid {}: {:.1f} us of {:.1f} us, gaps {:.1f} us\n", cause["kind"].dump(),
+                       cause["name"].dump(), cause["tid"].dump(), us(cause["expected_ticks"]), us(delay["delay_ticks"]),
+                       us(cause["gap_ticks"]));
         }
-        if (bill != nullptr) fmt::print("{}", to_text(*bill, {evidence_.clock, evidence_.irqs, bill->delay.start, false}));
+        if (bill != nullptr)
+            fmt::print("{}", to_text(*bill, {evidence_.clock, evidence_.irqs, bill->delay.start, false}));
     }
 
     const Evidence& evidence_;
@@ -221,7 +225,8 @@ int main(int argc, char** argv) {
     }
     const auto capture = CaptureReader::open(argv[2]);
     if (!capture || summary.is_null() || delays.empty()) {
-        fmt::print(stderr, "plant_check: {}\n", capture ? std::string("the truth is empty or was cut") : capture.error().message());
+        fmt::print(stderr, "plant_check: {}\n",
+                   capture ? std::string("the truth is empty or was cut") : capture.error().message());
         return 2;
     }
     const Evidence evidence = analyse(*capture, Tid{delays.front()["victim_tid"].get<std::uint32_t>()});

@@ -7,6 +7,7 @@
 #
 # timeout: 1500
 # module: loaded
+# shellcheck source=tests/guest/lib.sh
 . "${0%/*}/lib.sh"
 
 PLANT=$BIN/plant

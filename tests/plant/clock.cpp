@@ -12,9 +12,7 @@ namespace {
 
 constexpr MonoNs kSecond = 1'000'000'000;
 
-timespec to_timespec(MonoNs ns) {
-    return {static_cast<time_t>(ns / kSecond), static_cast<long>(ns % kSecond)};
-}
+timespec to_timespec(MonoNs ns) { return {static_cast<time_t>(ns / kSecond), static_cast<long>(ns % kSecond)}; }
 
 }  // namespace
 

@@ -8,8 +8,7 @@ namespace {
 
 class Hog : public Scenario {
 public:
-    Hog(const Setting& setting, Priority priority)
-        : victim_(setting), hog_("plant-hog", setting.cpu, priority) {}
+    Hog(const Setting& setting, Priority priority) : victim_(setting), hog_("plant-hog", setting.cpu, priority) {}
 
     Delay plant(const Round& round) override {
         Spin spin;
@@ -42,8 +41,6 @@ std::unique_ptr<Scenario> make_preempt_higher(const Setting& setting) {
     return std::make_unique<Hog>(setting, kHigher);
 }
 
-std::unique_ptr<Scenario> make_equal_priority(const Setting& setting) {
-    return std::make_unique<Hog>(setting, kEqual);
-}
+std::unique_ptr<Scenario> make_equal_priority(const Setting& setting) { return std::make_unique<Hog>(setting, kEqual); }
 
 }  // namespace plant

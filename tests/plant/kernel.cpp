@@ -34,8 +34,8 @@ private:
 struct Kind {
     hftmon_plant_cause cause;
     const char* kind;
-    const char* name;            ///< nullptr: that of the thread
-    int number;                  ///< -1: none
+    const char* name;  ///< nullptr: that of the thread
+    int number;        ///< -1: none
 };
 
 constexpr int kTaskletSoftirq = 6;
@@ -59,13 +59,15 @@ public:
         planted.until_tsc = round.until();
         planted.min_ticks = round.length();
         victim_.start(round);
-        driver_.run([&] {
-            // The timer of the module keeps the time, except that a victim
-            // that is to be preempted must be running first.
-            if (round.setting.kind == DelayKind::kPreemption) victim_.await(round);
-            device_.run(planted);
-            victim_.let_go();
-        }).get();
+        driver_
+            .run([&] {
+                // The timer of the module keeps the time, except that a victim
+                // that is to be preempted must be running first.
+                if (round.setting.kind == DelayKind::kPreemption) victim_.await(round);
+                device_.run(planted);
+                victim_.let_go();
+            })
+            .get();
         Delay delay = victim_.finish(round);
         delay.causes.push_back(to_cause(planted));
         return delay;

@@ -64,7 +64,8 @@ DelayKind parse_kind(std::string_view text) {
 
 const ScenarioInfo* find_scenario(std::string_view name) {
     const auto all = scenarios();
-    const auto found = std::ranges::find(all, name, [](const ScenarioInfo& info) { return std::string_view(info.name); });
+    const auto found =
+        std::ranges::find(all, name, [](const ScenarioInfo& info) { return std::string_view(info.name); });
     if (found == all.end()) throw UsageError("there is no scenario '" + std::string(name) + "' (see plant --help)");
     return &*found;
 }
@@ -78,8 +79,8 @@ Options parse_options(std::span<char*> arguments) {
             options.scenario = find_scenario(argument);
             continue;
         }
-        const bool known = argument == "--cpu" || argument == "--count" || argument == "--us" ||
-                           argument == "--kind" || argument == "--json";
+        const bool known = argument == "--cpu" || argument == "--count" || argument == "--us" || argument == "--kind" ||
+                           argument == "--json";
         if (!known) throw UsageError("unknown option " + std::string(argument));
         if (++i == arguments.size()) throw UsageError(std::string(argument) + " wants a value");
         const std::string_view value = arguments[i];

@@ -79,10 +79,12 @@ public:
 
     Delay plant(const Round& round) override {
         auto waiting = start_victim();
-        waker_.run([&] {
-            sleep_until(round.wake);
-            wake();
-        }).get();
+        waker_
+            .run([&] {
+                sleep_until(round.wake);
+                wake();
+            })
+            .get();
         waiting.get();
         Delay delay = seen(round);
         delay.causes.push_back({.kind = "idle",
@@ -116,16 +118,18 @@ public:
         auto waiting = start_victim();
         auto first = first_.run([&] { first_spin = hog(round); });
         auto second = second_.run([&] { second_spin = hog(round); });
-        waker_.run([&] {
-            sleep_until(round.wake);
-            while (hogging_ < 2) sleep_until(mono_now() + Round::kLead / 10);
-            const Tsc woken = wake();
-            sleep_until(mono_now() + setting.length_ns / 2);
-            moving = tsc_now();
-            set_affinity(victim_.worker().tid(), {setting.second_cpu});
-            moved = tsc_now();
-            until_ = std::max(woken + round.length(), moved + round.length() / 2);
-        }).get();
+        waker_
+            .run([&] {
+                sleep_until(round.wake);
+                while (hogging_ < 2) sleep_until(mono_now() + Round::kLead / 10);
+                const Tsc woken = wake();
+                sleep_until(mono_now() + setting.length_ns / 2);
+                moving = tsc_now();
+                set_affinity(victim_.worker().tid(), {setting.second_cpu});
+                moved = tsc_now();
+                until_ = std::max(woken + round.length(), moved + round.length() / 2);
+            })
+            .get();
         waiting.get();
         first.get();
         second.get();

@@ -14,9 +14,9 @@ namespace plant {
 
 /// Where and how: what the command line settled, the same for every delay.
 struct Setting {
-    int cpu = 0;                ///< the victim's
-    int helper_cpu = 0;         ///< drivers and wakers, not the victim's
-    int second_cpu = 0;         ///< remote-migrate: where the victim goes
+    int cpu = 0;         ///< the victim's
+    int helper_cpu = 0;  ///< drivers and wakers, not the victim's
+    int second_cpu = 0;  ///< remote-migrate: where the victim goes
     MonoNs length_ns = 0;
     DelayKind kind = DelayKind::kWakeup;
 };
@@ -63,9 +63,9 @@ public:
 struct ScenarioInfo {
     const char* name;
     const char* help;
-    bool preemption;     ///< can do DelayKind::kPreemption
-    bool controlled;     ///< the delay lasts at least the length asked for
-    int cpus;            ///< how many CPUs it needs
+    bool preemption;  ///< can do DelayKind::kPreemption
+    bool controlled;  ///< the delay lasts at least the length asked for
+    int cpus;         ///< how many CPUs it needs
     std::unique_ptr<Scenario> (*make)(const Setting&);
 };
 

@@ -20,24 +20,24 @@ struct Cause {
     std::string kind;  ///< thread, stopper, irq, irq-thread, softirq, vector, page-fault, idle
     std::string name;  ///< thread, interrupt action or softirq
     int cpu = 0;
-    int tid = 0;       ///< thread that was current meanwhile; 0 = not known or idle
+    int tid = 0;                     ///< thread that was current meanwhile; 0 = not known or idle
     std::optional<int> number = {};  ///< interrupt line, softirq vector or hftmon_vector_kind
     Tsc start = 0;
     Tsc end = 0;
-    Tsc gap = 0;       ///< part that the offender did not see pass (nested interrupts, host)
+    Tsc gap = 0;                               ///< part that the offender did not see pass (nested interrupts, host)
     std::optional<std::uint64_t> faults = {};  ///< page faults from faults_from to the end
-    Tsc faults_from = 0;   ///< one more may fall between the delay's start and this
-    bool at_most = false;  ///< its part of the delay is an upper bound; else a lower one
+    Tsc faults_from = 0;                       ///< one more may fall between the delay's start and this
+    bool at_most = false;                      ///< its part of the delay is an upper bound; else a lower one
 };
 
 struct Delay {
     DelayKind kind = DelayKind::kWakeup;
     std::string victim;
     int tid = 0;
-    int cpu = 0;             ///< where it ran at the end
+    int cpu = 0;  ///< where it ran at the end
     Tsc start = 0;
     Tsc end = 0;
-    Tsc start_error = 0;     ///< `start` is known to within this many ticks
+    Tsc start_error = 0;  ///< `start` is known to within this many ticks
     std::vector<Cause> causes = {};
     std::string fault = {};  ///< why this attempt is void; empty when it is good
 

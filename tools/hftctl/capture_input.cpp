@@ -17,7 +17,8 @@ hftmon::Result<hftmon::CaptureReader> open_capture(const std::string& path) {
         fmt::print(stderr, "note: {} parts of {} are damaged and left out\n", capture->damaged_chunks(), path);
     }
     if (capture->unknown_chunks() != 0) {
-        fmt::print(stderr, "note: {} parts of {} are unknown to this version and left out\n", capture->unknown_chunks(), path);
+        fmt::print(stderr, "note: {} parts of {} are unknown to this version and left out\n", capture->unknown_chunks(),
+                   path);
     }
     return capture;
 }

@@ -27,7 +27,8 @@ CaptureSummary summarize(const hftmon::CaptureMeta& meta, const hftmon::CaptureS
         ticks += cpu.self_ticks;
         if (cpu.self_samples == 0) continue;
         const auto timed = clock.to_ns({static_cast<std::int64_t>(cpu.self_ticks)});
-        probe_seconds += Seconds(timed).count() * static_cast<double>(cpu.probes) / static_cast<double>(cpu.self_samples);
+        probe_seconds +=
+            Seconds(timed).count() * static_cast<double>(cpu.probes) / static_cast<double>(cpu.self_samples);
     }
     if (samples != 0) {
         const auto timed = clock.to_ns({static_cast<std::int64_t>(ticks)});
@@ -49,11 +50,9 @@ std::string to_text(const CaptureSummary& s) {
 }
 
 nlohmann::ordered_json to_json(const CaptureSummary& s) {
-    return {{"produced", s.produced},       {"read", s.read},
-            {"lost", s.lost},               {"overwritten", s.overwritten},
-            {"cpus", s.cpus},               {"seconds", s.seconds},
-            {"probe_share", s.probe_share}, {"probe_ns", s.probe_ns},
-            {"collector_share", s.collector_share}};
+    return {{"produced", s.produced},       {"read", s.read},         {"lost", s.lost},
+            {"overwritten", s.overwritten}, {"cpus", s.cpus},         {"seconds", s.seconds},
+            {"probe_share", s.probe_share}, {"probe_ns", s.probe_ns}, {"collector_share", s.collector_share}};
 }
 
 }  // namespace hftctl

@@ -29,6 +29,7 @@ template <class Fn>
 void for_each_event(const hftmon::CaptureReader& capture, Fn&& fn) {
     auto streams = capture.streams();
     std::vector<hftmon::CpuStream*> inputs;
+    inputs.reserve(streams.size());
     for (auto& stream : streams) inputs.push_back(&stream);
     hftmon::Merger merger(inputs);
     merger.run([&](hftmon::CpuId cpu, std::uint64_t position, std::span<const hftmon::Record> records) {

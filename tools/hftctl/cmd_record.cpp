@@ -34,7 +34,8 @@ public:
         if (!on_terminal_ || Clock::now() - last_ < std::chrono::seconds(1)) return;
         last_ = Clock::now();
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(last_ - start_).count();
-        fmt::print(stderr, "\rrecording: {} s, {:.1f} MiB ", seconds, static_cast<double>(recorder.bytes()) / (1 << 20));
+        fmt::print(stderr, "\rrecording: {} s, {:.1f} MiB ", seconds,
+                   static_cast<double>(recorder.bytes()) / (1 << 20));
     }
     void end() const {
         if (on_terminal_) fmt::print(stderr, "\r\033[K");
@@ -58,7 +59,8 @@ int run_record(const RecordOptions& options) {
     if (!parsed) return report(parsed.error());
 
     std::optional<Child> child;
-    hftmon::Recorder::Options recorder_options{parsed->session, options.path, parsed->subjects, options.capture.command};
+    hftmon::Recorder::Options recorder_options{parsed->session, options.path, parsed->subjects,
+                                               options.capture.command};
     if (!options.capture.command.empty()) {
         auto spawned = Child::spawn(options.capture.command);
         if (!spawned) return report(spawned.error());

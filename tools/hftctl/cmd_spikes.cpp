@@ -79,6 +79,7 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
 
     auto streams = capture->streams();
     std::vector<hftmon::CpuStream*> inputs;
+    inputs.reserve(streams.size());
     for (auto& stream : streams) inputs.push_back(&stream);
     hftmon::Merger merger(inputs);
     merger.run([&](hftmon::CpuId cpu, std::uint64_t position, std::span<const hftmon::Record> records) {
@@ -123,6 +124,7 @@ public:
 private:
     static std::vector<hftmon::CpuStream*> inputs_of(hftmon::Session& session) {
         std::vector<hftmon::CpuStream*> inputs;
+        inputs.reserve(session.rings().size());
         for (auto& ring : session.rings()) inputs.push_back(&ring);
         return inputs;
     }
@@ -191,7 +193,8 @@ int run_live(const SpikesOptions& options, Nanoseconds over) {
     live.finish();
     std::uint64_t lost = 0;
     for (const auto& ring : session->rings()) lost += ring.counts().lost;
-    if (lost != 0) fmt::print(stderr, "note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
+    if (lost != 0)
+        fmt::print(stderr, "note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
     if (live.late() != 0) fmt::print(stderr, "note: {} records came too late to be put in order\n", live.late());
     return finish_report(options, analyzer, true, !options.json, std::nullopt);
 }
@@ -207,8 +210,8 @@ int run_spikes(const SpikesOptions& options) {
 void add_spikes(CLI::App& app, int& exit_code) {
     auto* command = app.add_subcommand("spikes", "Delays over a threshold, each with its bill by cause");
     auto options = std::make_shared<SpikesOptions>();
-    auto* input = command->add_option("-i,--input", options->input, "Analyse this capture (default: live)")
-                      ->type_name("FILE");
+    auto* input =
+        command->add_option("-i,--input", options->input, "Analyse this capture (default: live)")->type_name("FILE");
     command->add_option("--over", options->over, "Threshold (default: 50us)")->type_name("TIME");
     command->add_option("--top", options->top, "Bills to show from a capture, the longest (default: 10)")
         ->type_name("N")

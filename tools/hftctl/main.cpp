@@ -15,7 +15,7 @@ int run(int argc, char** argv) {
     CLI::App app{"Why was my trading thread late? Capture and explain latency, by cause, to the nanosecond."};
     app.name("hftctl");
     app.require_subcommand(1);
-    app.set_version_flag("--version", "hftctl " HFTMON_VERSION);
+    app.set_version_flag("--version", fmt::format("hftctl {}", HFTMON_VERSION));
     app.footer("Exit status: 0 ok, 1 error, 2 usage, 3 threshold exceeded.");
     app.failure_message([](const CLI::App*, const CLI::Error& error) {
         return fmt::format("hftctl: {} (see hftctl --help)\n", error.what());

@@ -95,7 +95,8 @@ void CaptureOptions::add_to(CLI::App& app) {
     app.add_option("-C,--cpu", cpus, "Capture these CPUs only, e.g. 0-3,7 (default: all)")->type_name("CPUS");
     app.add_option("-d,--duration", duration, "Stop after this time, e.g. 10s (default: Ctrl-C)")->type_name("TIME");
     app.add_option("--ring", ring_size, "Ring buffer per CPU, a power of two (default: 2M)")->type_name("SIZE");
-    app.add_option("command", command, "Run this command and stop when it ends (after --); it is never killed")->type_name("COMMAND");
+    app.add_option("command", command, "Run this command and stop when it ends (after --); it is never killed")
+        ->type_name("COMMAND");
 }
 
 Result<CaptureOptions::Parsed> CaptureOptions::parse() const {
@@ -121,7 +122,8 @@ Result<CaptureOptions::Parsed> CaptureOptions::parse() const {
     parsed.session.mode = flight ? hftmon::RingMode::kFlight : hftmon::RingMode::kStream;
     for (const std::uint32_t pid : pids) {
         if (::access(fmt::format("/proc/{}", pid).c_str(), F_OK) != 0) {
-            return Error{ErrorCode::kNotFound, 0, fmt::format("there is no process or thread {}", pid), "it may have ended: see ps -eL"};
+            return Error{ErrorCode::kNotFound, 0, fmt::format("there is no process or thread {}", pid),
+                         "it may have ended: see ps -eL"};
         }
         parsed.subjects.push_back({pid});
     }

@@ -92,6 +92,7 @@ static void plant_tasklet_fn(struct tasklet_struct *unused)
 	if (READ_ONCE(plant.cause) == HFTMON_PLANT_SOFTIRQ)
 		plant_occupy();
 }
+
 static DECLARE_TASKLET(plant_tasklet, plant_tasklet_fn);
 
 static irqreturn_t plant_irq(int irq, void *unused)

@@ -47,7 +47,7 @@ void expect_caught(const std::string& name, const Explore& explore_one) {
     std::uint64_t schedules = 0;
     std::vector<Scenario> all;
     for (const Finding& finding : findings()) all.push_back(finding.scenario);
-    for (Scenario& scenario : scenarios(Effort::kNormal)) all.push_back(std::move(scenario));
+    for (Scenario& scenario : scenarios(Effort::kQuick)) all.push_back(std::move(scenario));
     for (const Scenario& scenario : all) {
         const Outcome outcome = explore_one(scenario);
         schedules += outcome.schedules;

@@ -103,18 +103,17 @@ std::vector<Scenario> scenarios(Effort effort) {
 
 // clang-format off
 std::vector<Finding> findings() {
-    constexpr bool kOpen = true;
     constexpr bool kMended = false;
     return {
         {kMended, Rule::kLateGap, {.name = "an nmi loses between the load of lost and the clock", .filled = 3, .task = {1},
                           .nmis = {{2}}}},
         {kMended, Rule::kLostCount, {.name = "an nmi loses inside a loss", .capacity = 2, .filled = 2, .irqs = {{1}},
                             .nmis = {{1}}}},
-        {kOpen, Rule::kLateGap, {.name = "an irq opens the limit for an nmi while a loss is untold", .filled = 5, .irqs = {{1}},
+        {kMended, Rule::kLateGap, {.name = "an irq opens the limit for an nmi while a loss is untold", .filled = 5, .irqs = {{1}},
                       .nmis = {{1}}, .reading = kHonest, .rounds = 1}},
-        {kOpen, Rule::kLateGap, {.name = "two nmis while the limit is opened, one loses, one writes", .filled = 3,
+        {kMended, Rule::kLateGap, {.name = "two nmis while the limit is opened, one loses, one writes", .filled = 3,
                           .task = {1, 1}, .nmis = {{2}, {1}}, .reading = kHonest, .rounds = 1}},
-        {kOpen, Rule::kUntrueTail, {.name = "a tail below zero in the first lap", .filled = 3, .task = {1, 1}, .nmis = {{2}},
+        {kMended, Rule::kUntrueTail, {.name = "a tail below zero in the first lap", .filled = 3, .task = {1, 1}, .nmis = {{2}},
                          .reading = kHostile, .rounds = 2}},
         {kMended, Rule::kOwner, {.name = "flight: an irq fills the ring inside one record", .flight = true, .capacity = 2,
                         .task = {1}, .irqs = {{1, 1}}, .reading = kHonest}},

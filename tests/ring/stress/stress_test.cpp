@@ -20,10 +20,10 @@ using namespace std::chrono_literals;
 namespace {
 
 /// To be set when RingReader takes up where the last reader of a ring released.
-constexpr bool kReaderResumes = false;
+constexpr bool kReaderResumes = true;
 
 /// To be set when no finding of kLateGap is open (findings() of the explorer).
-constexpr bool kLossesAreTold = false;
+constexpr bool kLossesAreTold = true;
 
 constexpr auto kLength = 700ms;
 constexpr std::uint32_t kCapacity = 1024;
