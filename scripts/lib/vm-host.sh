@@ -84,7 +84,7 @@ vm_machine_arguments() {
 		ARGS+=(-machine q35 -accel kvm -cpu host)
 	else
 		# An Intel model, else the kernel distrusts the TSC.
-		ARGS+=(-machine q35 -accel "tcg,thread=multi" -cpu Skylake-Server-v4)
+		ARGS+=(-machine q35 -accel "tcg,thread=${HFTMON_VM_TCG_THREAD:-multi}" -cpu Skylake-Server-v4)
 	fi
 }
 

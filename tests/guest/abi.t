@@ -3,7 +3,7 @@
 # Wrong and hostile use of /dev/hftmon: abi_abuse.cpp holds the checks.
 # timeout: 240
 # module: loaded
-# vm:
+# vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 

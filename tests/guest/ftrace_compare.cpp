@@ -613,13 +613,15 @@ struct Result {
 std::size_t transposed_block(std::span<const Item> theirs, std::span<const Item> ours) {
     const Item& event = theirs.front();
     if ((event.flags & kIrqsOff) != 0) return 0;
-    // Only a context above that of the event can come between.
+    // It begins in a context above that of the event; what it does on its way
+    // out (waking ksoftirqd, say) it does with interrupts off. Nobody else runs.
     const std::uint8_t above = (event.flags & (kHardirq | kSoftirq)) != 0 ? kHardirq : kHardirq | kSoftirq;
     std::int64_t depth = 0;
     for (std::size_t n = 0; n + 1 < theirs.size() && n < ours.size(); ++n) {
         if (n != 0 && depth == 0 && same(event, ours[n])) return n;
         const Item& item = theirs[n + 1];
-        if ((item.flags & above) == 0 || !same(item, ours[n])) return 0;
+        if ((item.flags & above) == 0 && (n == 0 || (item.flags & kIrqsOff) == 0)) return 0;
+        if (item.type == HFTMON_REC_SCHED_SWITCH || !same(item, ours[n])) return 0;
         depth += is_entry(item.type) - is_exit(item.type);
         if (depth < 0) return 0;
     }

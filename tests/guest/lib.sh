@@ -124,11 +124,16 @@ complains() {
 	sed 's/^/#   /' "$WORK/stderr" | head -n 20
 }
 
-# sound WHAT FILE [OPTION...]: the capture keeps every invariant.
+# sound WHAT [OPTION...] FILE: the capture keeps every invariant. One that does
+# not is kept in out/guest/failed/.
 sound() {
-	local what=$1
+	local what=$1 before=$FAILURES
 	shift
 	check "$what: invariants" "$BIN/invariants" "$@"
+	if ((FAILURES != before)); then
+		mkdir -p "$TREE/out/guest/failed"
+		cp -- "${*: -1}" "$TREE/out/guest/failed/$(uname -r)-$CHECKS-$(basename -- "${*: -1}")" || true
+	fi
 }
 
 # count_of FILE FIELD: one number of the checker's summary, such as lost.

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Loading, unloading, dying: nothing is left behind and nothing breaks.
-# timeout: 300
+# timeout: 600
 # module: loaded
-# vm:
+# vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
 
@@ -52,6 +52,7 @@ rm -f "$WORK/killed.hft"
 
 # ---- many forks ------------------------------------------------------------
 
+unload
 check "3000 forks are recorded" hftctl record -o "$WORK/forks.hft" --ring 8M -- \
 	bash -c 'for ((i = 0; i < 3000; i++)); do ( : ); done'
 sound "3000 forks, every thread has a name" --lossless "$WORK/forks.hft"
@@ -60,7 +61,6 @@ hftctl dump -i "$WORK/forks.hft" >"$WORK/dump"
 is "no thread without a name in dump" "$(grep -E '\<(tid|[a-z]+_tid)=[1-9]' "$WORK/dump" |
 	grep -cvE '(_|\<)comm=|\] gap |related_tid=')" 0
 rm -f "$WORK/forks.hft" "$WORK/dump"
-unload
 
 nothing_left "at the end"
 finish

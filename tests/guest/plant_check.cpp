@@ -14,8 +14,8 @@
 // the truth itself does not know (start_error_ticks, gap_ticks).
 //
 // A machine that is itself emulated loses its CPUs at times. Where the planted
-// cause took less than half of what the victim saw, the delay had another,
-// unplanned main cause: it is counted as disturbed, not judged. At least half of
+// cause itself took less than half of what the victim saw, net of what took the
+// CPU from the offender (gap_ticks), the delay had another, unplanned main cause: it is counted as disturbed, not judged. At least half of
 // the delays must be judged.
 #include <fmt/format.h>
 
@@ -97,7 +97,11 @@ public:
 
         // Two causes (remote-migrate) are one thread after another: both must be there.
         std::int64_t planted = 0;
-        for (const json& cause : delay["causes"]) planted += cause["expected_ticks"].get<std::int64_t>();
+        for (const json& cause : delay["causes"]) {
+            // Net of what took the CPU from the offender: the bill has that elsewhere.
+            const std::int64_t expected = cause["expected_ticks"], gaps = cause["gap_ticks"];
+            planted += std::max<std::int64_t>(0, expected - gaps);
+        }
         if (2 * planted < seen) {
             ++disturbed_;
             return;

@@ -3,7 +3,7 @@
 #
 # Planted causes: each scenario of tests/plant delays a real-time thread in a
 # way that is known, and the bills must say so. HFTMON_PLANT_COUNT delays each
-# (default 10), HFTMON_PLANT_ROUNDS rounds of all scenarios (default 1).
+# (default 6), HFTMON_PLANT_ROUNDS rounds of all scenarios (default 1).
 #
 # timeout: 1500
 # module: loaded
@@ -11,7 +11,7 @@
 . "${0%/*}/lib.sh"
 
 PLANT=$BIN/plant
-COUNT=${HFTMON_PLANT_COUNT:-10}
+COUNT=${HFTMON_PLANT_COUNT:-6}
 ROUNDS=${HFTMON_PLANT_ROUNDS:-1}
 SCENARIOS=(preempt-higher stopper hardirq softirq timer equal-priority page-fault
 	deep-idle remote-migrate quiet)
