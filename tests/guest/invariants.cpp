@@ -6,8 +6,9 @@
 //   --lenient    never fail, only tell
 //   --truncated  the recorder was killed: no end mark, no final counts wanted
 //   --lossless   lost and overwritten records are failures, too
-//   --partial    not all CPUs were recorded: what happened on the others is
-//                not known, so threads may lack a name
+//   --partial    the records that name a thread may be missing (not all CPUs were
+//                recorded, or some were lost, or a flight recorder's windows
+//                differ between CPUs): threads may lack a name
 //   --hotplug    a CPU went and came back: the kernel shows no events of a CPU
 //                that is not online, so the idle thread may run there unseen
 //

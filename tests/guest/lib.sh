@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016
 # SPDX-License-Identifier: MIT
 #
 # What every guest test sources. A test is a list of checks; each prints
@@ -191,6 +191,8 @@ load() {
 busy() {
 	load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 500 --sock 1
 	load ping -q -i 0.002 -s 100 127.0.0.1
+	# Each request to the host's file system ends in an interrupt.
+	load bash -c 'while :; do ls -l "$1" >/dev/null; sleep 0.02; done' - "$TREE/out"
 }
 
 loads_ended() {

@@ -77,7 +77,7 @@ stop_sessions
 is "all eight end well" "$ENDED" " 0 0 0 0 0 0 0 0"
 for n in {0..7}; do
 	partial=()
-	[[ ${masks[n]} == 0-3 ]] || partial=(--partial)
+	[[ ${masks[n]} == 0-3 ]] && ((n % 3 != 2)) || partial=(--partial)
 	sound "session $n of eight, CPUs ${masks[n]}" "${partial[@]}" "$WORK/$n.hft"
 done
 check "after that there is room again" hftctl record -o "$WORK/9.hft" -d 100ms
@@ -104,7 +104,7 @@ wait "${SESSIONS[1]}" || status=$?
 is "the stalled recorder ends well" "$status" 0
 unset 'SESSIONS[1]'
 stop_sessions
-sound "stalled reader" "$WORK/lossy.hft"
+sound "stalled reader" --partial "$WORK/lossy.hft"
 sound "beside it" --lossless "$WORK/whole.hft"
 at_least "records were lost" "$(count_of "$WORK/lossy.hft" lost)" 100
 at_least "GAP records stand for them" "$(count_of "$WORK/lossy.hft" gaps)" 1
@@ -121,7 +121,7 @@ session flight --flight --ring 32K
 wait_for 30 all_recording flight
 sleep 2
 stop_sessions
-sound "flight recorder" "$WORK/flight.hft"
+sound "flight recorder" --partial "$WORK/flight.hft"
 at_least "old records were overwritten" "$(count_of "$WORK/flight.hft" overwritten)" 1000
 is "none was lost" "$(count_of "$WORK/flight.hft" lost)" 0
 hftctl dump -i "$WORK/flight.hft" >"$WORK/dump"
