@@ -15,8 +15,8 @@
 //
 // A machine that is itself emulated loses its CPUs at times. Where the planted
 // cause itself took less than half of what the victim saw, net of what took the
-// CPU from the offender (gap_ticks), the delay had another, unplanned main cause: it is counted as disturbed, not judged. At least half of
-// the delays must be judged.
+// CPU from the offender (gap_ticks), the delay had another, unplanned main cause: it is counted as disturbed, not
+// judged. At least half of the delays must be judged.
 #include <fmt/format.h>
 
 #include <cstdio>
