@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Sessions side by side, stalled readers, flight recorders: exact accounting.
-# timeout: 600
+# timeout: 900
 # module: loaded
 # vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh disable=SC2016,SC2317
