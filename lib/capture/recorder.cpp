@@ -27,14 +27,18 @@ Nanoseconds own_cpu_time() {
     return ns(usage.ru_utime) + ns(usage.ru_stime);
 }
 
-/// One reading of every clock and the threads of that moment.
+Status write_threads(Session& session, CaptureWriter& writer) {
+    const auto threads = session.threads();
+    if (!threads) return threads.error();
+    return writer.threads(*threads);
+}
+
+/// One reading of every clock, the threads and interrupts of that moment.
 Status write_anchor(Session& session, CaptureWriter& writer) {
     const auto sync = session.clock_sync();
     if (!sync) return sync.error();
-    const auto threads = session.threads();
-    if (!threads) return threads.error();
     if (auto status = writer.clock(*sync); !status) return status;
-    if (auto status = writer.threads(*threads); !status) return status;
+    if (auto status = write_threads(session, writer); !status) return status;
     return writer.irqs(read_irq_names());
 }
 
@@ -85,6 +89,8 @@ Result<Recorder> Recorder::start(const Options& options) {
     if (!writer) return writer.error();
     if (auto status = write_anchor(*session, *writer); !status) return status.error();
     if (auto status = session->start(); !status) return status.error();
+    // Names of the threads that began between the first list and the hooks.
+    if (auto status = write_threads(*session, *writer); !status) return status.error();
 
     // Which sources are hooked is known only now.
     auto started = session->describe();

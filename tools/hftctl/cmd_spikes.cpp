@@ -141,6 +141,13 @@ private:
     TscTime horizon_{0};
 };
 
+hftmon::Status add_threads(const hftmon::Session& session, hftmon::Analyzer& analyzer) {
+    const auto threads = session.threads();
+    if (!threads) return threads.error();
+    analyzer.add_threads(threads->entries, threads->from, threads->to);
+    return hftmon::ok();
+}
+
 int run_live(const SpikesOptions& options, Nanoseconds over) {
     auto parsed = options.capture.parse();
     if (!parsed) return report(parsed.error());
@@ -158,10 +165,8 @@ int run_live(const SpikesOptions& options, Nanoseconds over) {
 
     const auto info = session->info();
     const auto sync = session->clock_sync();
-    const auto threads = session->threads();
     if (!info) return report(info.error());
     if (!sync) return report(sync.error());
-    if (!threads) return report(threads.error());
 
     auto analysis_options = analyzer_options(options, over, parsed->subjects);
     const auto clock = hftmon::TscClock::from_sync(info->tsc_khz, *sync);
@@ -175,11 +180,13 @@ int run_live(const SpikesOptions& options, Nanoseconds over) {
     }
     hftmon::Analyzer analyzer(clock, std::move(analysis_options));
     shown = &analyzer;
-    analyzer.add_threads(threads->entries, threads->from, threads->to);
     for (const auto& irq : hftmon::read_irq_names()) analyzer.add_irq(irq.irq, irq.name);
+    if (auto status = add_threads(*session, analyzer); !status) return report(status.error());
 
     install_stop_handlers();
     if (auto status = session->start(); !status) return report(status.error());
+    // Once more: those that began between the first list and the hooks.
+    if (auto status = add_threads(*session, analyzer); !status) return report(status.error());
     if (child) {
         if (auto status = child->release(); !status) return report(status.error());
     }
