@@ -62,7 +62,7 @@ all: lib tools module-if-possible
 lib: $(LIB)
 tools: $(HFTCTL)
 tests: $(UNIT) $(PLANT) $(FUZZ) $(GUEST)
-guest-programs: $(GUEST)
+guest-programs: $(GUEST) $(PLANT)
 
 help:
 	@sed -n '3,12s/^# \{0,1\}//p' Makefile

@@ -25,6 +25,8 @@ void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 		},
 	};
 
+	if (unlikely(prev_state & TASK_DEAD))
+		hftmon_emit_dead(prev);
 	hftmon_emit(HFTMON_SOURCE_SCHED_SWITCH, &event, NULL);
 }
 

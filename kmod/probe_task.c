@@ -50,6 +50,16 @@ void hftmon_probe_task_rename(void *data, struct task_struct *task, const char *
 	emit_thread(HFTMON_SOURCE_TASK_RENAME, HFTMON_REC_RENAME, task, 0, new_name);
 }
 
+/*
+ * A thread may have passed sched_process_exit before the hooks, or before the
+ * window of a flight recorder, and still run for long: it closes files. Nobody
+ * lists it afterwards, so it leaves its name at its last switch.
+ */
+void hftmon_emit_dead(struct task_struct *task)
+{
+	emit_thread(HFTMON_SOURCE_SCHED_PROCESS_EXIT, HFTMON_REC_DEAD, task, 0, task->comm);
+}
+
 static_assert(TASK_COMM_LEN == HFTMON_COMM_LEN);
 
 static void __maybe_unused check_types(void)

@@ -23,6 +23,7 @@ void hftmon_probe_sched_process_exec(void *data, struct task_struct *task, pid_t
 				     struct linux_binprm *bprm);
 void hftmon_probe_sched_process_exit(void *data, HFTMON_EXIT_ARGS);
 void hftmon_probe_task_rename(void *data, struct task_struct *task, const char *comm);
+void hftmon_emit_dead(struct task_struct *task);
 
 /* probe_irq.c; for vectors, data is the enum hftmon_source */
 void hftmon_probe_irq_handler_entry(void *data, int irq, struct irqaction *action);

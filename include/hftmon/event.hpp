@@ -71,7 +71,7 @@ struct SchedWakeEvent {
     Context context;  ///< what ran the wakeup
 };
 struct SchedMigrateEvent { Tid tid; std::int16_t prio; CpuId from, to; };
-enum class IdentityChange : std::uint8_t { kThread, kFork, kExec, kExit, kRename };
+enum class IdentityChange : std::uint8_t { kThread, kFork, kExec, kExit, kRename, kDead };
 struct ThreadEvent {
     IdentityChange change;
     Tid tid, tgid, related;

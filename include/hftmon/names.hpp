@@ -66,6 +66,7 @@ private:
     using Page = std::vector<std::vector<Entry>>;
     static constexpr std::uint32_t kPageBits = 10;
 
+    [[nodiscard]] bool is_known_dead(TscTime time, const ThreadEvent& event) const noexcept;
     void insert(Tid tid, const Entry& entry);
     [[nodiscard]] const std::vector<Entry>* history(Tid tid) const noexcept;
     [[nodiscard]] const Entry* find(Tid tid, TscTime time) const noexcept;

@@ -160,18 +160,18 @@ void Analyzer::on_identity(const EventHeader& header, const ThreadEvent& event) 
 
 // ---- who is asked about ----------------------------------------------------
 
-/// A wanted process has a child: the child is wanted, until it ends.
+/// A wanted process has a child: the child is wanted, until another process has
+/// its id (its end is not enough: its other threads may live on).
 void Analyzer::follow(const ThreadEvent& event) {
     std::vector<Tid>& wanted = options_.processes;
     if (wanted.empty() || event.tid != event.tgid) return;
     const auto place = std::lower_bound(wanted.begin(), wanted.end(), event.tid);
     const bool is_there = place != wanted.end() && *place == event.tid;
-    if (event.change == IdentityChange::kFork && !is_there) {
-        const auto parent = names_.process_of(event.related, timeline_.now());
-        if (parent && std::binary_search(wanted.begin(), wanted.end(), *parent)) wanted.insert(place, event.tid);
-    } else if (event.change == IdentityChange::kExit && is_there && wanted.size() > 1) {  // none would mean all
-        wanted.erase(place);
-    }
+    if (event.change != IdentityChange::kFork) return;
+    const auto parent = names_.process_of(event.related, timeline_.now());
+    const bool is_child = parent && std::binary_search(wanted.begin(), wanted.end(), *parent);
+    if (is_child && !is_there) wanted.insert(place, event.tid);
+    if (!is_child && is_there && wanted.size() > 1) wanted.erase(place);  // none would mean all
 }
 
 bool Analyzer::is_wanted(Tid tid, bool& is_sure) const noexcept {

@@ -38,8 +38,17 @@ void NameTable::insert(Tid tid, const Entry& entry) {
     ++size_;
 }
 
+/// The end of a thread that is known needs no entry. Its tid may be free long
+/// before it stops, so that an entry could already be of another thread.
+bool NameTable::is_known_dead(TscTime time, const ThreadEvent& event) const noexcept {
+    const Entry* known = find(event.tid, time);
+    if (!known || known->time > time) return false;
+    return !known->last || (known->tgid == event.tgid && known->comm == event.comm);
+}
+
 void NameTable::learn(TscTime time, const ThreadEvent& event) {
-    const bool exit = event.change == IdentityChange::kExit;
+    const bool exit = event.change == IdentityChange::kExit || event.change == IdentityChange::kDead;
+    if (event.change == IdentityChange::kDead && is_known_dead(time, event)) return;
     insert(event.tid, {.time = time,
                        .until = time,
                        .tgid = event.tgid,

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kStretch = 4096;
 
 bool begins_run(const Record& record) noexcept {
-    return record.type >= HFTMON_REC_THREAD && record.type <= HFTMON_REC_RENAME;
+    return record.type >= HFTMON_REC_THREAD && record.type <= HFTMON_REC_DEAD;
 }
 
 }  // namespace

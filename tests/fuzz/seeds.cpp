@@ -33,7 +33,7 @@ std::vector<Record> all_types(std::uint64_t first, std::uint64_t tsc) {
     for (unsigned type = 1; type < HFTMON_REC_TYPE_END; ++type) {
         if (type == HFTMON_REC_COMM) continue;
         add(type);
-        if (type >= HFTMON_REC_THREAD && type <= HFTMON_REC_RENAME) add(HFTMON_REC_COMM).comm[0] = 'x';
+        if (type >= HFTMON_REC_THREAD && type <= HFTMON_REC_DEAD) add(HFTMON_REC_COMM).comm[0] = 'x';
         tsc += 7;
     }
     return records;

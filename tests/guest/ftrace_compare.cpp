@@ -504,7 +504,8 @@ private:
     }
     void fill(const EventHeader&, const ThreadEvent& e, Item& item) {
         switch (e.change) {
-            case IdentityChange::kThread: return;
+            case IdentityChange::kThread:
+            case IdentityChange::kDead: return;
             case IdentityChange::kFork:
                 item.type = HFTMON_REC_FORK;
                 item.field = {e.related.value, e.tid.value};

@@ -102,7 +102,7 @@ private:
     bool flight_ = false;
 };
 
-bool has_name(std::uint16_t type) { return type >= HFTMON_REC_THREAD && type <= HFTMON_REC_RENAME; }
+bool has_name(std::uint16_t type) { return type >= HFTMON_REC_THREAD && type <= HFTMON_REC_DEAD; }
 
 void Check::check_frame(const CaptureReader& capture) {
     flight_ = capture.meta().ring_mode == HFTMON_MODE_FLIGHT;

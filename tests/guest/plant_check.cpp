@@ -19,6 +19,7 @@
 // judged. At least half of the delays must be judged.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -182,15 +183,27 @@ private:
             fail(delay, &bill, "the line of the cause is shorter than the offender measured");
             return false;
         }
-        if (cause.contains("faults") && faults < cause["faults"].get<std::uint32_t>()) {
-            fail(delay, &bill, "page faults are missing");
-            return false;
-        }
+        if (cause.contains("faults") && !check_faults(delay, bill, cause, faults)) return false;
         if (at_most && line_ticks > expected + slack) {
             fail(delay, &bill, "the line of the cause is longer than can be");
             return false;
         }
         return true;
+    }
+
+    /// Each fault that began inside the bill's delay must be counted. The kernel's
+    /// own start of the delay may be later than the planned one.
+    bool check_faults(const json& delay, const Bill& bill, const json& cause, std::uint32_t counted) {
+        const auto times = cause["faults_tsc"].get<std::vector<std::uint64_t>>();
+        const auto inside = std::lower_bound(times.begin(), times.end(), bill.delay.start.value);
+        const auto before = static_cast<std::uint64_t>(inside - times.begin());
+        const auto planted = cause["faults"].get<std::uint64_t>() - before;
+        if (inside != times.end() && counted >= planted) return true;
+        fail(delay, &bill,
+             fmt::format("{} page faults are billed, {} were planted inside (of {})", counted, planted,
+                         cause["faults"].dump())
+                 .c_str());
+        return false;
     }
 
     void fail(const json& delay, const Bill* bill, const char* why) {

@@ -12,6 +12,7 @@ namespace plant {
 namespace {
 
 constexpr std::size_t kPage = 4096;
+constexpr std::size_t kTimed = 512;  // faults of a delay whose moment is told
 
 std::uint64_t minor_faults() {
     rusage usage{};
@@ -75,6 +76,7 @@ private:
     /// Returns the faults that the kernel counted, those of the lead included.
     std::uint64_t fault(const Round& round, Cause& cause) {
         pages_.drop();
+        cause.faults_tsc.reserve(kTimed);
         const Tsc wake = round.wake_tsc();
         std::uint64_t in_delay = 0;
         victim_.await(round);
@@ -84,7 +86,8 @@ private:
         for (Tsc now = cause.start; now < until; now = tsc_now()) {
             pages_.touch_next();
             if (now < wake) continue;
-            if (in_delay++ == 0) cause.faults_from = now;
+            ++in_delay;
+            if (cause.faults_tsc.size() < kTimed) cause.faults_tsc.push_back(now);
         }
         cause.end = tsc_now();
         cause.faults = in_delay;

@@ -15,7 +15,11 @@ void print(std::ostream& out, const Delay& delay, const Cause& cause) {
     out << ",\"start_tsc\":" << cause.start << ",\"end_tsc\":" << cause.end
         << ",\"expected_ticks\":" << delay.expected(cause) << ",\"bound\":\""
         << (cause.at_most ? "at_most" : "at_least") << "\",\"gap_ticks\":" << cause.gap;
-    if (cause.faults) out << ",\"faults\":" << *cause.faults << ",\"faults_from_tsc\":" << cause.faults_from;
+    if (cause.faults) {
+        out << ",\"faults\":" << *cause.faults << ",\"faults_tsc\":[";
+        for (std::size_t i = 0; i < cause.faults_tsc.size(); ++i) out << (i == 0 ? "" : ",") << cause.faults_tsc[i];
+        out << "]";
+    }
     out << "}";
 }
 

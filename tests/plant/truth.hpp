@@ -25,8 +25,8 @@ struct Cause {
     Tsc start = 0;
     Tsc end = 0;
     Tsc gap = 0;                               ///< part that the offender did not see pass (nested interrupts, host)
-    std::optional<std::uint64_t> faults = {};  ///< page faults from faults_from to the end
-    Tsc faults_from = 0;                       ///< one more may fall between the delay's start and this
+    std::optional<std::uint64_t> faults = {};  ///< page faults since faults_tsc.front()
+    std::vector<Tsc> faults_tsc = {};          ///< readings just before the first of them
     bool at_most = false;                      ///< its part of the delay is an upper bound; else a lower one
 };
 

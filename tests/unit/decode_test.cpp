@@ -113,7 +113,8 @@ BOOST_AUTO_TEST_CASE(identities_carry_the_name_that_follows) {
                                                            {HFTMON_REC_FORK, IdentityChange::kFork},
                                                            {HFTMON_REC_EXEC, IdentityChange::kExec},
                                                            {HFTMON_REC_EXIT, IdentityChange::kExit},
-                                                           {HFTMON_REC_RENAME, IdentityChange::kRename}};
+                                                           {HFTMON_REC_RENAME, IdentityChange::kRename},
+                                                           {HFTMON_REC_DEAD, IdentityChange::kDead}};
     for (const auto& [type, change] : changes) {
         const auto event = std::get<ThreadEvent>(good(sample_run(type)).body);
         BOOST_CHECK(event.change == change);
@@ -220,7 +221,7 @@ BOOST_AUTO_TEST_CASE(fields_out_of_range_one_at_a_time) {
 BOOST_AUTO_TEST_CASE(runs_that_are_not_whole) {
     Event event;
     for (const unsigned type :
-         {HFTMON_REC_THREAD, HFTMON_REC_FORK, HFTMON_REC_EXEC, HFTMON_REC_EXIT, HFTMON_REC_RENAME}) {
+         {HFTMON_REC_THREAD, HFTMON_REC_FORK, HFTMON_REC_EXEC, HFTMON_REC_EXIT, HFTMON_REC_RENAME, HFTMON_REC_DEAD}) {
         auto run = sample_run(type);
         const Decoded cut = decode(std::span(run).first(1), kCpu, 0, event);
         BOOST_CHECK(cut.status == DecodeStatus::kTruncated);

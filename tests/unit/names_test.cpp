@@ -54,6 +54,27 @@ BOOST_AUTO_TEST_CASE(a_thread_that_only_exits_left_its_name_there) {
     BOOST_TEST(name_at(names, 7, 101) == "short");
 }
 
+BOOST_AUTO_TEST_CASE(a_thread_that_was_past_its_exit_leaves_its_name_at_its_last_switch) {
+    NameTable names;
+    names.learn(TscTime{100}, event(IdentityChange::kDead, 7, "unknown"));
+    BOOST_TEST(name_at(names, 7, 1) == "unknown");
+
+    // Its tid was free already: an older owner's name is no name of it.
+    names.learn(TscTime{100}, event(IdentityChange::kExit, 8, "first", 5));
+    names.learn(TscTime{200}, event(IdentityChange::kDead, 8, "second", 6));
+    BOOST_TEST(name_at(names, 8, 150) == "first");
+    BOOST_TEST(name_at(names, 8, 250) == "second");
+    // ... and a younger one keeps its own.
+    names.learn(TscTime{300}, event(IdentityChange::kFork, 8, "third", 7));
+    names.learn(TscTime{310}, event(IdentityChange::kDead, 8, "second", 6));
+    BOOST_TEST(name_at(names, 8, 350) == "third");
+
+    const std::size_t before = names.size();
+    names.learn(TscTime{400}, event(IdentityChange::kExit, 8, "third", 7));
+    names.learn(TscTime{410}, event(IdentityChange::kDead, 8, "third", 7));
+    BOOST_TEST(names.size() == before + 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_tid_that_is_used_again_has_the_name_of_its_time) {
     NameTable names;
     names.learn(TscTime{100}, event(IdentityChange::kExit, 7, "first", 5));

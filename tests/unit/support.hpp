@@ -59,7 +59,7 @@ inline Record comm(std::uint64_t tsc, std::string_view name, std::uint64_t posit
 /// A sane record of each type; a run where the type begins one.
 inline std::vector<Record> sample_run(unsigned type, std::uint64_t tsc = 1000, std::uint64_t position = 0) {
     std::vector<Record> run{record(tsc, type, position)};
-    if (type >= HFTMON_REC_THREAD && type <= HFTMON_REC_RENAME) {
+    if (type >= HFTMON_REC_THREAD && type <= HFTMON_REC_DEAD) {
         run[0].thread = {.tid = 7, .tgid = 6, .related_tid = 5, .prio = 120, .policy = 0, .reserved = 0};
         run.push_back(comm(tsc, "worker", position + 1));
     }
@@ -78,6 +78,7 @@ inline constexpr unsigned kAllTypes[] = {HFTMON_REC_GAP,
                                          HFTMON_REC_EXEC,
                                          HFTMON_REC_EXIT,
                                          HFTMON_REC_RENAME,
+                                         HFTMON_REC_DEAD,
                                          HFTMON_REC_IRQ_ENTRY,
                                          HFTMON_REC_IRQ_EXIT,
                                          HFTMON_REC_SOFTIRQ_RAISE,

@@ -55,6 +55,7 @@ enum hftmon_record_type {
 	HFTMON_REC_EXEC = 22,		/* related_tid = tid before exec */
 	HFTMON_REC_EXIT = 23,
 	HFTMON_REC_RENAME = 24,		/* COMM is the new name */
+	HFTMON_REC_DEAD = 25,		/* leaves its CPU for good, long after EXIT maybe */
 
 	/* Interrupts. */
 	HFTMON_REC_IRQ_ENTRY = 30,

@@ -115,6 +115,7 @@ struct Decoder {
             case HFTMON_REC_EXEC: return thread(record, IdentityChange::kExec);
             case HFTMON_REC_EXIT: return thread(record, IdentityChange::kExit);
             case HFTMON_REC_RENAME: return thread(record, IdentityChange::kRename);
+            case HFTMON_REC_DEAD: return thread(record, IdentityChange::kDead);
             case HFTMON_REC_IRQ_ENTRY: return give(IrqEvent{true, record.irq.irq, record.irq.ret});
             case HFTMON_REC_IRQ_EXIT: return give(IrqEvent{false, record.irq.irq, record.irq.ret});
             case HFTMON_REC_SOFTIRQ_RAISE: return softirq(record, SoftirqStage::kRaise);
