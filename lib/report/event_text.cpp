@@ -43,8 +43,8 @@ public:
             e.to.value);
     }
     void operator()(const ThreadEvent& e) {
-        static constexpr std::string_view kNames[] = {"thread_name", "sched_process_fork", "sched_process_exec",
-                                                      "sched_process_exit", "task_rename", "thread_dead"};
+        static constexpr std::string_view kNames[] = {"thread_name",        "sched_process_fork", "sched_process_exec",
+                                                      "sched_process_exit", "task_rename",        "thread_dead"};
         put("{} tid={} comm={} tgid={} related_tid={} prio={} policy={}", kNames[static_cast<std::size_t>(e.change)],
             e.tid.value, quote_comm(e.comm.view()), e.tgid.value, e.related.value, e.prio, policy_name(e.policy));
     }

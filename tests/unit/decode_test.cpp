@@ -109,12 +109,10 @@ BOOST_AUTO_TEST_CASE(wakes_and_migrate) {
 }
 
 BOOST_AUTO_TEST_CASE(identities_carry_the_name_that_follows) {
-    const std::pair<unsigned, IdentityChange> changes[] = {{HFTMON_REC_THREAD, IdentityChange::kThread},
-                                                           {HFTMON_REC_FORK, IdentityChange::kFork},
-                                                           {HFTMON_REC_EXEC, IdentityChange::kExec},
-                                                           {HFTMON_REC_EXIT, IdentityChange::kExit},
-                                                           {HFTMON_REC_RENAME, IdentityChange::kRename},
-                                                           {HFTMON_REC_DEAD, IdentityChange::kDead}};
+    const std::pair<unsigned, IdentityChange> changes[] = {
+        {HFTMON_REC_THREAD, IdentityChange::kThread}, {HFTMON_REC_FORK, IdentityChange::kFork},
+        {HFTMON_REC_EXEC, IdentityChange::kExec},     {HFTMON_REC_EXIT, IdentityChange::kExit},
+        {HFTMON_REC_RENAME, IdentityChange::kRename}, {HFTMON_REC_DEAD, IdentityChange::kDead}};
     for (const auto& [type, change] : changes) {
         const auto event = std::get<ThreadEvent>(good(sample_run(type)).body);
         BOOST_CHECK(event.change == change);
