@@ -42,7 +42,7 @@ LIB_SRC := $(wildcard lib/*/*.cpp)
 TOOL_SRC := $(wildcard tools/hftctl/*.cpp tools/hftctl/*/*.cpp)
 UNIT_SRC := $(wildcard tests/unit/*.cpp)
 PLANT_SRC := $(wildcard tests/plant/*.cpp)
-GUEST_SRC := $(wildcard tests/guest/*.cpp)
+GUEST_SRC := $(wildcard tests/guest/*.cpp tests/guest/*/*.cpp)
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.cpp)
 obj = $(patsubst %.cpp,$(OUT)/%.o,$(1))
 
@@ -50,7 +50,9 @@ LIB := $(OUT)/libhftmon.a $(OUT)/libhftmon.so.$(SOVERSION)
 HFTCTL := $(if $(TOOL_SRC),$(OUT)/hftctl)
 UNIT := $(if $(UNIT_SRC),$(OUT)/unit_tests)
 PLANT := $(if $(PLANT_SRC),$(OUT)/plant)
-GUEST := $(patsubst tests/guest/%.cpp,$(OUT)/guest/%,$(GUEST_SRC))
+# One program from each tests/guest/NAME.cpp, and from all of each folder tests/guest/NAME/.
+GUEST_DIR := $(patsubst %/,%,$(sort $(dir $(wildcard tests/guest/*/*.cpp))))
+GUEST := $(patsubst tests/guest/%,$(OUT)/guest/%,$(basename $(wildcard tests/guest/*.cpp)) $(GUEST_DIR))
 FUZZ := $(patsubst tests/fuzz/%.cpp,$(OUT)/%,$(FUZZ_SRC))
 
 .DELETE_ON_ERROR:
@@ -123,7 +125,8 @@ $(OUT)/plant: $(call obj,$(PLANT_SRC)) $(OUT)/libhftmon.a
 	@$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lfmt -pthread -o $@
 
-$(OUT)/guest/%: $(OUT)/tests/guest/%.o $(OUT)/libhftmon.a
+.SECONDEXPANSION:
+$(GUEST): $(OUT)/guest/%: $$(call obj,$$(wildcard tests/guest/$$*.cpp tests/guest/$$*/*.cpp)) $(OUT)/libhftmon.a
 	@mkdir -p $(@D)
 	@$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lfmt -pthread -o $@

@@ -76,12 +76,24 @@ static __always_inline s64 hrtimer_late_ns(struct hrtimer *timer)
 	return now - ktime_to_ns(hrtimer_get_softexpires(timer));
 }
 
+/* The kernel may fire it that much later, together with another (timer slack). */
+static __always_inline u32 hrtimer_slack_ns(struct hrtimer *timer)
+{
+	s64 slack = ktime_to_ns(ktime_sub(hrtimer_get_expires(timer),
+					  hrtimer_get_softexpires(timer)));
+
+	return clamp_t(s64, slack, 0, U32_MAX);
+}
+
 void hftmon_probe_hrtimer_expire_entry(void *data, struct hrtimer *timer,
 				       HFTMON_HRTIMER_NOW_T now)
 {
 	struct hftmon_record event = {
 		.type = HFTMON_REC_HRTIMER_EXPIRE_ENTRY,
-		.hrtimer = { .late_ns = hrtimer_late_ns(timer) },
+		.hrtimer = {
+			.late_ns = hrtimer_late_ns(timer),
+			.slack_ns = hrtimer_slack_ns(timer),
+		},
 	};
 
 	hftmon_emit(HFTMON_SOURCE_HRTIMER_EXPIRE, &event, NULL);

@@ -14,8 +14,9 @@
 
 namespace hftmon {
 
-enum class CauseKind : std::uint8_t { kUnknown, kGap, kIdle, kThread, kSoftirq, kIrq, kVector, kNmi };
-inline constexpr std::size_t kCauseKinds = 8;
+/// kTimerSlack owns no CPU, only lines of bills: nobody held the timer up.
+enum class CauseKind : std::uint8_t { kUnknown, kGap, kIdle, kThread, kSoftirq, kIrq, kVector, kNmi, kTimerSlack };
+inline constexpr std::size_t kCauseKinds = 9;
 
 /// Priority of a thread that no record has told yet.
 inline constexpr std::int16_t kPrioUnknown = std::numeric_limits<std::int16_t>::min();
@@ -108,6 +109,7 @@ private:
 struct TimerCallback {
     bool active = false;
     TscTime expiry{};   ///< when it was programmed to fire
+    TscTime due{};      ///< expiry plus the slack that the kernel was allowed
     TscTime arrival{};  ///< entry of the interrupt it runs in, else of the callback
 };
 
@@ -150,7 +152,7 @@ public:
     /// cpu_idle; leaving an idle state keeps its name until the next one.
     void idle(TscTime time, bool enter, std::uint32_t state);
     void page_fault(TscTime time);
-    void timer_enter(TscTime time, TscTicks late) noexcept;
+    void timer_enter(TscTime time, TscTicks late, TscTicks slack) noexcept;
     void timer_leave() noexcept { top().timer.active = false; }
     /// The bottom thread got another id (exec by a thread that did not lead).
     void rename_bottom(Tid tid) noexcept;

@@ -86,7 +86,7 @@ struct VectorEvent { bool entry; std::uint32_t vector; VectorKind kind; };
 struct NmiEvent { Nanoseconds duration; std::uint32_t handled; };
 struct PageFaultEvent { bool user; std::uint64_t address, ip; std::uint16_t error_code; };
 struct CpuIdleEvent { bool enter; std::uint32_t state; };
-struct HrtimerEvent { bool entry; Nanoseconds late; };
+struct HrtimerEvent { bool entry; Nanoseconds late, slack; };
 // clang-format on
 
 using EventBody =

@@ -78,6 +78,7 @@ public:
         if (delay_.reason == StartReason::kTimer) {
             const TscTime until = std::clamp(delay_.waking.time, at, delay_.end);
             const TscTime arrival = timer_arrival(at, until);
+            at = allow_slack(at, std::clamp(delay_.waking.timer.due, at, arrival));
             at = walk(delay_.waking.cpu, at, arrival, Phase::kTimerLate);
             at = walk(delay_.waking.cpu, at, until, Phase::kTimerCallback);
         }
@@ -117,6 +118,14 @@ private:
             arrival = start;
         });
         return arrival;
+    }
+
+    /// Whatever ran meanwhile held nothing up: the interrupt was not due yet.
+    TscTime allow_slack(TscTime from, TscTime to) {
+        if (from >= to) return from;
+        constexpr Cause kSlack{.kind = CauseKind::kTimerSlack, .policy = {}, .prio = 0, .subject = 0, .thread = {}};
+        ledger_.add(from, to, kSlack, Relation::kNone, false);
+        return to;
     }
 
     TscTime walk(CpuId id, TscTime from, TscTime to, Phase phase) {

@@ -42,13 +42,14 @@ void CpuTimeline::idle(TscTime time, bool enter, std::uint32_t state) {
 
 void CpuTimeline::page_fault(TscTime time) { faults_.push(time); }
 
-void CpuTimeline::timer_enter(TscTime time, TscTicks late) noexcept {
+void CpuTimeline::timer_enter(TscTime time, TscTicks late, TscTicks slack) noexcept {
     const CauseKind kind = top().cause.kind;
     const bool in_hardirq = kind == CauseKind::kIrq || kind == CauseKind::kVector;
     const TscTime arrival = in_hardirq ? top().entered : time;
     // Fields are untrusted: a lateness beyond the clock's own zero is cut.
     const std::uint64_t before = std::min(time.value, static_cast<std::uint64_t>(std::max(late, TscTicks{0}).value));
-    top().timer = {.active = true, .expiry = {time.value - before}, .arrival = arrival};
+    const TscTime expiry{time.value - before};
+    top().timer = {.active = true, .expiry = expiry, .due = expiry + slack, .arrival = arrival};
 }
 
 void CpuTimeline::rename_bottom(Tid tid) noexcept {

@@ -105,7 +105,7 @@ void Timeline::apply(const EventHeader& header, const HrtimerEvent& event) {
     CpuTimeline* cpu = admit(header);
     if (!cpu) return;
     if (event.entry)
-        cpu->timer_enter(now_, clock_.to_ticks(event.late));
+        cpu->timer_enter(now_, clock_.to_ticks(event.late), clock_.to_ticks(event.slack));
     else
         cpu->timer_leave();
 }

@@ -76,7 +76,7 @@ public:
     }
     void operator()(const HrtimerEvent& e) {
         if (e.entry) {
-            put("hrtimer_expire_entry late_ns={}", e.late.count());
+            put("hrtimer_expire_entry late_ns={} slack_ns={}", e.late.count(), e.slack.count());
         } else {
             put("hrtimer_expire_exit");
         }

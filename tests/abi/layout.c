@@ -91,6 +91,7 @@ static void records(void)
 
 	TYPE(hftmon_hrtimer);
 	FIELD(hftmon_hrtimer, late_ns);
+	FIELD(hftmon_hrtimer, slack_ns);
 
 	TYPE(hftmon_gap);
 	FIELD(hftmon_gap, lost_total);

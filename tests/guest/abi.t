@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Wrong and hostile use of /dev/hftmon: abi_abuse.cpp holds the checks.
+# Wrong and hostile use of /dev/hftmon: abi_abuse/ holds the checks.
 # timeout: 240
 # module: loaded
 # vm: HFTMON_VM_TCG_THREAD=single

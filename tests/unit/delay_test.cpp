@@ -39,6 +39,29 @@ BOOST_AUTO_TEST_CASE(a_late_timer_interrupt_behind_idle_or_another_interrupt) {
     BOOST_TEST(one.ticks(CauseKind::kIdle, 6) == 5);
 }
 
+BOOST_AUTO_TEST_CASE(slack_that_a_timer_was_allowed_is_no_lateness) {
+    // Due at 100, may come until 130, comes at 150 behind kLow.
+    Trace trace = asleep(kLow);
+    trace.cpu(0).at(150).vector(HFTMON_VECTOR_LOCAL_TIMER, true).at(155).timer(55, 30);
+    trace.at(157).waking(kRt, 0, Context::kHardirq).at(158).wakeup(kRt, 0, Context::kHardirq).timer_end();
+    trace.at(160).vector(HFTMON_VECTOR_LOCAL_TIMER, false).at(165).preempt(kRt);
+    const One late(trace);
+    BOOST_TEST(late.bill->delay.start == TscTime{100});
+    BOOST_TEST(late.ticks(CauseKind::kTimerSlack, 0) == 30);
+    BOOST_TEST(late.ticks(kThread, kLow.tid, Relation::kNone, true) == 20);
+    BOOST_TEST(late.ticks(kVector, HFTMON_VECTOR_LOCAL_TIMER) == 10);
+
+    // The same, but another timer's interrupt comes at 110: it is not waited for.
+    Trace early = asleep(kLow);
+    early.cpu(0).at(110).vector(HFTMON_VECTOR_LOCAL_TIMER, true).at(115).timer(15, 30);
+    early.waking(kRt, 0, Context::kHardirq).wakeup(kRt, 0, Context::kHardirq).timer_end();
+    early.at(120).vector(HFTMON_VECTOR_LOCAL_TIMER, false).at(125).preempt(kRt);
+    const One one(early);
+    BOOST_TEST(one.ticks(CauseKind::kTimerSlack, 0) == 10);
+    BOOST_TEST(one.ticks(kThread, kLow.tid, Relation::kNone, true) == 0);
+    BOOST_TEST(one.ticks(kVector, HFTMON_VECTOR_LOCAL_TIMER) == 10);
+}
+
 BOOST_AUTO_TEST_CASE(a_timer_that_expires_while_its_interrupt_runs_is_not_late) {
     Trace trace = asleep(kLow);
     trace.cpu(0).at(100).vector(HFTMON_VECTOR_LOCAL_TIMER, true).at(130).timer(5).waking(kRt, 0, Context::kHardirq);

@@ -64,7 +64,7 @@ private:
         std::uint32_t cpu = 0;
         bool queued = false, pending = false, has_timer = false, has_softirq = false;
         std::uint32_t softirq = 0, timer_cpu = 0, waker_cpu = 0, waker = 0;
-        std::uint64_t expiry = 0, slept = 0, start = 0, arrival = 0;
+        std::uint64_t expiry = 0, slack = 0, slept = 0, start = 0, arrival = 0;
         std::size_t resident = kNone;
         bool found_idle = false;  // the CPU was idle when it was queued there, and still is
         StartReason reason = StartReason::kWaking;
@@ -144,7 +144,17 @@ private:
         }
         const LineKey none{};
         LineKey last = none;
-        for (const Piece& p : t.pieces) {
+        for (Piece p : t.pieces) {
+            const std::uint64_t due = std::min(arrival, t.expiry + t.slack);
+            if (p.phase == Phase::kTimer && p.from < due) {
+                const std::uint64_t allowed = std::min(p.to, due);
+                if (p.from == p.to) continue;  // a fault that held nothing up
+                const LineKey key{CauseKind::kTimerSlack, 0, Relation::kNone, false};
+                bill.lines[key].ticks += static_cast<std::int64_t>(allowed - p.from);
+                bill.lines[key].stretches = 1;
+                p.from = allowed;
+                if (p.from == p.to) continue;
+            }
             const bool late = p.phase == Phase::kTimer && p.from < arrival;
             const LineKey key{p.owner.kind, p.owner.subject, late ? Relation::kNone : p.relation, late};
             LineTruth& line = bill.lines[key];
@@ -318,7 +328,7 @@ private:
         if (cpu.levels.empty()) return;
         for (Thread& t : threads_) {
             if (t.state != State::kSleeping || !t.has_timer || t.timer_cpu != c || t.expiry > now_) continue;
-            trace.timer(static_cast<std::int64_t>(now_ - t.expiry));
+            trace.timer(static_cast<std::int64_t>(now_ - t.expiry), static_cast<std::uint32_t>(t.slack));
             t.arrival = is_hard(cpu.levels.back()) ? cpu.levels.back().entered : now_;
             advance();
             trace.waking(t.who, t.cpu, context(c));
@@ -342,6 +352,7 @@ private:
         t.state = State::kSleeping;
         t.has_timer = chance(50);
         t.timer_cpu = chance(80) ? c : below32(cpus_.size());
+        t.slack = chance(30) ? below(60) : 0;
         t.expiry = now_ + below(100) - std::min<std::uint64_t>(now_, 10);
         t.pieces.clear();
     }

@@ -94,8 +94,10 @@ public:
     }
     Trace& nmi(std::uint64_t ticks) { return add(HFTMON_REC_NMI).nmi = {ticks, 1, 0}, *this; }
     Trace& idle(std::uint32_t state) { return add(HFTMON_REC_CPU_IDLE).idle = {state, 0, 0}, *this; }
-    Trace& timer(std::int64_t late) { return add(HFTMON_REC_HRTIMER_EXPIRE_ENTRY).hrtimer = {late, 0}, *this; }
-    Trace& timer_end() { return add(HFTMON_REC_HRTIMER_EXPIRE_EXIT).hrtimer = {0, 0}, *this; }
+    Trace& timer(std::int64_t late, std::uint32_t slack = 0) {
+        return add(HFTMON_REC_HRTIMER_EXPIRE_ENTRY).hrtimer = {late, slack, 0}, *this;
+    }
+    Trace& timer_end() { return add(HFTMON_REC_HRTIMER_EXPIRE_EXIT).hrtimer = {0, 0, 0}, *this; }
     Trace& page_fault() { return add(HFTMON_REC_PAGE_FAULT_USER).fault = {4096, 4096}, *this; }
     Trace& gap(std::uint64_t lost_total, Who now) {
         add(HFTMON_REC_GAP).gap = {lost_total, now.tid, 0};

@@ -193,7 +193,8 @@ struct hftmon_cpu_idle {
 
 struct hftmon_hrtimer {
 	__s64 late_ns;		/* ENTRY: time since the programmed expiry */
-	__u64 reserved;
+	__u32 slack_ns;		/* ENTRY: lateness that was allowed; cut at 2^32 - 1 */
+	__u32 reserved;
 };
 
 struct hftmon_gap {

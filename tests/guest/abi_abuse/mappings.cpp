@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// Mappings that must not be, and what one can do with those that are.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "checks.hpp"
+#include "device.hpp"
+#include "map.hpp"
+#include "verdict.hpp"
+
+namespace abi_abuse {
+
+namespace {
+
+void expect_map(int wanted, const Device& device, std::uint64_t offset, std::size_t length, int protection, int flags,
+                const std::string& what) {
+    const Map map(device.fd(), offset, length, protection, flags);
+    verdict(map.error() == wanted, fmt::format("mmap of {}: {}", what, errno_name(wanted)));
+    if (map.error() != wanted) fmt::print("  got {}\n", errno_name(map.error()));
+}
+
+}  // namespace
+
+void mappings() {
+    Device device;
+    constexpr auto kControlAt = HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_CONTROL);
+    constexpr auto kDataAt = HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_DATA);
+    constexpr auto kReaderAt = HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_READER);
+    constexpr int kRead = PROT_READ, kWrite = PROT_READ | PROT_WRITE;
+
+    expect_map(ENXIO, device, kControlAt, kPage, kRead, MAP_SHARED, "the control page before SETUP");
+    set_up(device);
+    expect_map(EPERM, device, kControlAt, kPage, kWrite, MAP_SHARED, "a writable control page");
+    expect_map(EPERM, device, kDataAt, 2 * kData, kWrite, MAP_SHARED, "writable data");
+    expect_map(EPERM, device, kDataAt, 2 * kData, kRead | PROT_EXEC, MAP_SHARED, "executable data");
+    expect_map(EPERM, device, kReaderAt, kPage, kWrite | PROT_EXEC, MAP_SHARED, "an executable reader page");
+    expect_map(EINVAL, device, kControlAt, kPage, kRead, MAP_PRIVATE, "a private control page");
+    expect_map(EINVAL, device, kControlAt, kPage, kWrite, MAP_PRIVATE, "a private, writable control page");
+    expect_map(EINVAL, device, kDataAt, 2 * kData, kRead, MAP_PRIVATE, "private data");
+    expect_map(EINVAL, device, kDataAt, 2 * kData, kWrite, MAP_PRIVATE, "private, writable data");
+    expect_map(EINVAL, device, kReaderAt, kPage, kWrite, MAP_PRIVATE, "a private reader page");
+    expect_map(EINVAL, device, kControlAt, 2 * kPage, kRead, MAP_SHARED, "two control pages");
+    expect_map(EINVAL, device, kReaderAt, 2 * kPage, kWrite, MAP_SHARED, "two reader pages");
+    for (const std::size_t length : {kPage, kData, 2 * kData - kPage, 2 * kData + kPage, 4 * kData}) {
+        expect_map(EINVAL, device, kDataAt, length, kRead, MAP_SHARED, fmt::format("{} bytes of data", length));
+    }
+    for (const unsigned region : {3u, 7u, 15u}) {
+        expect_map(EINVAL, device, HFTMON_MMAP_OFFSET(0, region), kPage, kRead, MAP_SHARED,
+                   fmt::format("region {}", region));
+    }
+    expect_map(EINVAL, device, kControlAt + kPage, kPage, kRead, MAP_SHARED, "the page behind the control page");
+    expect_map(EINVAL, device, kDataAt + kData, kData, kRead, MAP_SHARED, "the second half of the data");
+    expect_map(EINVAL, device, kReaderAt + (1ull << 39), kPage, kRead, MAP_SHARED, "an offset with a stray bit");
+    for (const unsigned cpu : {4095u, 8191u, 65535u, 0x3ffffu}) {
+        const Map map(device.fd(), HFTMON_MMAP_OFFSET(cpu, HFTMON_MMAP_CONTROL), kPage, kRead);
+        verdict(map.error() == ENXIO || map.error() == EOVERFLOW || map.error() == EINVAL,
+                fmt::format("mmap of CPU {}: ENXIO, or beyond what mmap takes", cpu));
+    }
+
+    Map control(device.fd(), kControlAt, kPage, kRead);
+    Map data(device.fd(), kDataAt, 2 * kData, kRead);
+    Map reader(device.fd(), kReaderAt, kPage, kWrite);
+    verdict(control.mapped() && data.mapped() && reader.mapped(), "mmap as documented");
+    if (!control.mapped() || !data.mapped() || !reader.mapped()) return;
+
+    expect(EACCES, ::mprotect(control.get(), kPage, kWrite), "mprotect of the control page to writable");
+    expect(EACCES, ::mprotect(data.get(), 2 * kData, kWrite), "mprotect of the data to writable");
+    expect(EACCES, ::mprotect(data.get(), kPage, kRead | PROT_EXEC), "mprotect of the data to executable");
+    expect(EACCES, ::mprotect(reader.get(), kPage, kWrite | PROT_EXEC), "mprotect of the reader page to executable");
+    expect(0, ::mprotect(reader.get(), kPage, kRead), "mprotect of the reader page to read-only");
+    expect(0, ::mprotect(reader.get(), kPage, kWrite), "and back");
+    void* grown = ::mremap(data.get(), 2 * kData, 4 * kData, MREMAP_MAYMOVE);
+    verdict(grown == MAP_FAILED, "mremap to a larger mapping is refused");
+
+    // The kernel's own ways around page protection.
+    const int mem = ::open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+    const std::uint64_t poison = 0x4141414141414141;
+    const auto poke = [&](void* address) {
+        const auto written =
+            ::pwrite(mem, &poison, sizeof(poison), static_cast<off_t>(reinterpret_cast<std::uintptr_t>(address)));
+        return written == static_cast<ssize_t>(sizeof(poison));
+    };
+    verdict(!poke(control.get()), "/proc/self/mem cannot write to the control page");
+    verdict(!poke(data.get()), "/proc/self/mem cannot write to the data");
+    ::close(mem);
+    const int zero = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    expect(EFAULT, ::read(zero, data.get(), 64), "read(2) into the data");
+    ::close(zero);
+    verdict(static_cast<hftmon_ring_control*>(control.get())->capacity == kRecords,
+            "and the control page is untouched");
+
+    verdict(signal_of([&] { touch(data.get()); }) == SIGSEGV, "a child does not inherit the data");
+    verdict(signal_of([&] { touch(reader.get()); }) == SIGSEGV, "nor the reader page");
+    verdict(signal_of([&] { *static_cast<volatile char*>(control.get()) = 1; }) == SIGSEGV,
+            "writing to the control page kills");
+}
+
+void afterlife() {
+    void* data = nullptr;
+    {
+        Device device;
+        set_up(device);
+        Map map(device.fd(), HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_DATA), 2 * kData, PROT_READ);
+        verdict(map.mapped() && device.call(HFTMON_IOC_START) == 0,
+                "a session whose file is closed before its mapping");
+        data = map.get();
+        map.forget();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    verdict(static_cast<const hftmon_record*>(data)->type == HFTMON_REC_CPU_STATE, "it still records");
+    ::munmap(data, 2 * kData);
+
+    // The parent's session, kept alive by a child that insisted on the mapping.
+    Device device;
+    set_up(device);
+    Map map(device.fd(), HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_DATA), 2 * kData, PROT_READ);
+    if (::madvise(map.get(), map.length(), MADV_DOFORK) == 0) {
+        verdict(signal_of([&] { touch(map.get()); }) == 0, "MADV_DOFORK: the child has the mapping");
+    } else {
+        verdict(true, "MADV_DOFORK is refused");
+    }
+    // Pages that were thrown away are not made up again.
+    Map other(device.fd(), HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_CONTROL), kPage, PROT_READ);
+    touch(other.get());
+    ::madvise(other.get(), kPage, MADV_DONTFORK);
+    if (::madvise(other.get(), kPage, MADV_DONTNEED) == 0) {
+        ::madvise(other.get(), kPage, MADV_DOFORK);
+        verdict(signal_of([&] { touch(other.get()); }) == SIGBUS, "MADV_DONTNEED: the page is gone, SIGBUS");
+    } else {
+        verdict(true, "MADV_DONTNEED is refused");
+    }
+    // Pages in a pipe outlive the session.
+    int pipes[2];
+    if (::pipe(pipes) != 0) std::abort();
+    iovec part{map.get(), kPage};
+    const auto spliced = ::vmsplice(pipes[1], &part, 1, 0);
+    verdict(spliced == static_cast<ssize_t>(kPage) || spliced < 0, "vmsplice of the data");
+    ::munmap(map.get(), map.length());
+    map.forget();
+    if (spliced > 0) {
+        std::vector<char> page(kPage);
+        {
+            Device another;
+            set_up(another);
+        }
+        verdict(::read(pipes[0], page.data(), page.size()) == static_cast<ssize_t>(kPage), "and read back later");
+    }
+    ::close(pipes[0]);
+    ::close(pipes[1]);
+}
+
+}  // namespace abi_abuse

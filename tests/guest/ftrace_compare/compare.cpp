@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// When two Items are the same, and how to go on where they are not.
+#include "compare.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+namespace ftrace_compare {
+
+namespace {
+
+std::string describe(const Item& item) {
+    const Kind* kind = kind_of(item.type);
+    std::string text = fmt::format("{} {} current={}", item.tsc, kind ? kind->name : "?", item.current);
+    for (std::size_t i = 0; kind && i < item.field.size(); ++i) {
+        if (*kind->fields[i] != '\0') text += fmt::format(" {}={:#x}", kind->fields[i], item.field[i]);
+    }
+    if (item.first[0] != '\0') text += fmt::format(" '{}'", view(item.first));
+    if (item.second[0] != '\0') text += fmt::format(" '{}'", view(item.second));
+    if (item.flags != 0) text += fmt::format(" flags={:#x}", item.flags);
+    return text;
+}
+
+/// What ftrace makes of a task state: __trace_sched_switch_state() of the kernel.
+bool same_state(const Item& theirs, const Item& ours) {
+    constexpr std::int64_t kReportMax = 0x100, kReportIdle = 0x80;
+    const std::int64_t told = theirs.field[2];
+    if (ours.field[5] != 0) return told == kReportMax;
+    const auto state = static_cast<std::uint32_t>(ours.field[2]);
+    // A thread that ends: its exit_state is not in the scheduler's state.
+    if ((told == 0x10 || told == 0x20) && (state & 0x80) != 0) return true;
+    std::uint32_t report = state & 0x7f;
+    if ((state & 0x402) == 0x402) {
+        report = kReportIdle;
+    } else if ((state & (0x1000 | 0x8000)) != 0) {  // waits for a lock of PREEMPT_RT, or is frozen
+        report = 2;
+    }
+    while ((report & (report - 1)) != 0) report &= report - 1;  // its highest bit
+    return told == report;
+}
+
+bool same(const Item& theirs, const Item& ours) {
+    if (theirs.type != ours.type || theirs.current != ours.current) return false;
+    if (theirs.first != ours.first || theirs.second != ours.second) return false;
+    for (std::size_t i = 0; i < theirs.field.size(); ++i) {
+        if (theirs.type == HFTMON_REC_SCHED_SWITCH && (i == 2 || i == 5)) continue;
+        if (theirs.field[i] != ours.field[i]) return false;
+    }
+    return theirs.type != HFTMON_REC_SCHED_SWITCH || same_state(theirs, ours);
+}
+
+/// Is F[i] an event with interrupts enabled that an interrupt separated from
+/// O[j..]? Then the length of that interrupt's block, else 0.
+std::size_t transposed_block(std::span<const Item> theirs, std::span<const Item> ours) {
+    const Item& event = theirs.front();
+    if ((event.flags & kIrqsOff) != 0) return 0;
+    // It begins in a context above that of the event; what it does on its way
+    // out (waking ksoftirqd, say) it does with interrupts off. Nobody else runs.
+    const std::uint8_t above = (event.flags & (kHardirq | kSoftirq)) != 0 ? kHardirq : kHardirq | kSoftirq;
+    std::int64_t depth = 0;
+    for (std::size_t n = 0; n + 1 < theirs.size() && n < ours.size(); ++n) {
+        if (n != 0 && depth == 0 && same(event, ours[n])) return n;
+        const Item& item = theirs[n + 1];
+        if ((item.flags & above) == 0 && (n == 0 || (item.flags & kIrqsOff) == 0)) return 0;
+        if (item.type == HFTMON_REC_SCHED_SWITCH || !same(item, ours[n])) return 0;
+        depth += is_entry(item.type) - is_exit(item.type);
+        if (depth < 0) return 0;
+    }
+    return 0;
+}
+
+}  // namespace
+
+void compare_cpu(unsigned cpu, std::span<const Item> theirs, std::span<const Item> all_ours, Result& result) {
+    if (theirs.empty()) return;
+    // Our probe runs second: the first event of ftrace's interval cannot be earlier here.
+    const auto begin = std::partition_point(all_ours.begin(), all_ours.end(),
+                                            [&](const Item& item) { return item.tsc < theirs.front().tsc; });
+    std::span<const Item> ours(begin, all_ours.end());
+    std::uint64_t shown = 0;
+    for (std::size_t i = 0, j = 0; i < theirs.size();) {
+        if (j < ours.size() && same(theirs[i], ours[j])) {
+            result.deltas.push_back(static_cast<std::int64_t>(ours[j].tsc - theirs[i].tsc));
+            ++result.by_type[theirs[i].type];
+            ++result.compared;
+            ++i, ++j;
+            continue;
+        }
+        const std::size_t block = j < ours.size() ? transposed_block(theirs.subspan(i), ours.subspan(j)) : 0;
+        if (block != 0) {
+            ++result.transpositions;
+            ++result.transposed_by_type[theirs[i].type];
+            result.transposed_events += block;
+            for (std::size_t k = 0; k <= block; ++k) ++result.by_type[theirs[i + k].type];
+            result.compared += block + 1;
+            i += block + 1;
+            j += block + 1;
+            continue;
+        }
+        ++result.differences;
+        if (++shown <= 5) {
+            fmt::print("CPU {}: difference at event {}:\n", cpu, i);
+            for (std::size_t k = i - std::min<std::size_t>(i, 2); k < std::min(theirs.size(), i + 4); ++k) {
+                fmt::print("  ftrace {}{}\n", k == i ? "* " : "  ", describe(theirs[k]));
+            }
+            for (std::size_t k = j - std::min<std::size_t>(j, 2); k < std::min(ours.size(), j + 4); ++k) {
+                fmt::print("  hftmon {}{}\n", k == j ? "* " : "  ", describe(ours[k]));
+            }
+        }
+        if (shown > 50) {
+            fmt::print("CPU {}: given up after event {} of {}\n", cpu, i, theirs.size());
+            return;
+        }
+        // Go on behind it: the nearest place where both agree again.
+        std::size_t skip_theirs = 1, skip_ours = 1;
+        for (std::size_t sum = 1, found = 0; sum < 64 && found == 0; ++sum) {
+            for (std::size_t a = 0; a <= sum && found == 0; ++a) {
+                const std::size_t b = sum - a;
+                if (i + a >= theirs.size() || j + b >= ours.size() || !same(theirs[i + a], ours[j + b])) continue;
+                skip_theirs = a, skip_ours = b, found = 1;
+            }
+        }
+        i += skip_theirs;
+        j += skip_ours;
+    }
+}
+
+}  // namespace ftrace_compare

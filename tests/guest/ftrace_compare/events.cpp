@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// One line for each event, with the function that copies its fields.
+#include "events.hpp"
+
+#include <string_view>
+#include <utility>
+
+#include "hftmon/names.hpp"
+
+namespace ftrace_compare {
+
+using namespace hftmon;
+
+namespace {
+
+std::int64_t context_of(std::uint8_t flags) {
+    if ((flags & kNmi) != 0) return HFTMON_CONTEXT_NMI;
+    if ((flags & kHardirq) != 0) return HFTMON_CONTEXT_HARDIRQ;
+    return (flags & kSoftirq) != 0 ? HFTMON_CONTEXT_SOFTIRQ : HFTMON_CONTEXT_TASK;
+}
+
+/// Copies the named integer fields, in order.
+Fill integers(std::vector<std::string> names) {
+    return [names](const Format& f, const std::uint8_t* data, Item& item) {
+        for (std::size_t i = 0; i < names.size(); ++i) item.field[i] = f.integer(data, names[i]);
+    };
+}
+
+void fill_wake(const Format& f, const std::uint8_t* data, Item& item) {
+    item.field = {f.integer(data, "pid"), f.integer(data, "prio"), f.integer(data, "target_cpu"),
+                  context_of(item.flags)};
+    item.first = f.text(data, "comm");
+}
+
+void fill_switch(const Format& f, const std::uint8_t* data, Item& item) {
+    item.field = {f.integer(data, "prev_pid"), f.integer(data, "prev_prio"), f.integer(data, "prev_state"),
+                  f.integer(data, "next_pid"), f.integer(data, "next_prio")};
+    item.first = f.text(data, "prev_comm");
+    item.second = f.text(data, "next_comm");
+}
+
+constexpr std::uint64_t kUserTop = 0x00007ffffffff000;  // x86: TASK_SIZE_MAX with 4 levels
+
+std::int64_t user_part(std::int64_t address) { return static_cast<std::uint64_t>(address) < kUserTop ? address : 0; }
+
+}  // namespace
+
+std::vector<FtraceEvent> ftrace_events() {
+    std::vector<FtraceEvent> events = {
+        {"sched/sched_switch", HFTMON_REC_SCHED_SWITCH, fill_switch, {}},
+        {"sched/sched_waking", HFTMON_REC_SCHED_WAKING, fill_wake, {}},
+        {"sched/sched_wakeup", HFTMON_REC_SCHED_WAKEUP, fill_wake, {}},
+        {"sched/sched_wakeup_new", HFTMON_REC_SCHED_WAKEUP_NEW, fill_wake, {}},
+        {"sched/sched_migrate_task",
+         HFTMON_REC_SCHED_MIGRATE,
+         [](const Format& f, const std::uint8_t* data, Item& item) {
+             integers({"pid", "prio", "orig_cpu", "dest_cpu"})(f, data, item);
+             item.first = f.text(data, "comm");
+         },
+         {}},
+        {"sched/sched_process_fork",
+         HFTMON_REC_FORK,
+         [](const Format& f, const std::uint8_t* data, Item& item) {
+             integers({"parent_pid", "child_pid"})(f, data, item);
+             item.first = f.text(data, "child_comm");
+         },
+         {}},
+        {"sched/sched_process_exec", HFTMON_REC_EXEC, integers({"pid", "old_pid"}), {}},
+        {"sched/sched_process_exit",
+         HFTMON_REC_EXIT,
+         [](const Format& f, const std::uint8_t* data, Item& item) {
+             integers({"pid", "prio"})(f, data, item);
+             item.first = f.text(data, "comm");
+         },
+         {}},
+        {"task/task_rename",
+         HFTMON_REC_RENAME,
+         [](const Format& f, const std::uint8_t* data, Item& item) {
+             // Older kernels name the thread, newer ones leave it to common_pid.
+             item.field[0] = f.integer(data, "pid");
+             item.first = f.text(data, "newcomm");
+         },
+         {}},
+        {"irq/irq_handler_entry", HFTMON_REC_IRQ_ENTRY, integers({"irq"}), {}},
+        {"irq/irq_handler_exit", HFTMON_REC_IRQ_EXIT, integers({"irq", "ret"}), {}},
+        {"irq/softirq_raise", HFTMON_REC_SOFTIRQ_RAISE, integers({"vec"}), {}},
+        {"irq/softirq_entry", HFTMON_REC_SOFTIRQ_ENTRY, integers({"vec"}), {}},
+        {"irq/softirq_exit", HFTMON_REC_SOFTIRQ_EXIT, integers({"vec"}), {}},
+        {"power/cpu_idle", HFTMON_REC_CPU_IDLE, integers({"state"}), {}},
+        {"timer/hrtimer_expire_entry", HFTMON_REC_HRTIMER_EXPIRE_ENTRY, integers({}), {}},
+        {"timer/hrtimer_expire_exit", HFTMON_REC_HRTIMER_EXPIRE_EXIT, integers({}), {}},
+    };
+    for (const auto& [name, type] : {std::pair<std::string, std::uint16_t>{"user", HFTMON_REC_PAGE_FAULT_USER},
+                                     {"kernel", HFTMON_REC_PAGE_FAULT_KERNEL}}) {
+        events.push_back({"exceptions/page_fault_" + name,
+                          type,
+                          [](const Format& f, const std::uint8_t* data, Item& item) {
+                              item.field = {user_part(f.integer(data, "address")), user_part(f.integer(data, "ip")),
+                                            f.integer(data, "error_code") & 0xffff};
+                          },
+                          {}});
+    }
+    for (int kind = 0; kind < HFTMON_VECTOR_KIND_END; ++kind) {
+        const std::string name(vector_name(static_cast<VectorKind>(kind)));
+        const Fill fill = [kind](const Format& f, const std::uint8_t* data, Item& item) {
+            item.field = {f.integer(data, "vector"), kind};
+        };
+        events.push_back({"irq_vectors/" + name + "_entry", HFTMON_REC_VECTOR_ENTRY, fill, {}});
+        events.push_back({"irq_vectors/" + name + "_exit", HFTMON_REC_VECTOR_EXIT, fill, {}});
+    }
+    return events;
+}
+
+}  // namespace ftrace_compare

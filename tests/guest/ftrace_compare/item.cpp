@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Names, and the table of what each type of event is called.
+#include "item.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ftrace_compare {
+
+namespace {
+
+constexpr std::array kKinds = std::to_array<Kind>({
+    {HFTMON_REC_SCHED_SWITCH, "sched_switch", {"prev_pid", "prev_prio", "prev_state", "next_pid", "next_prio", ""}},
+    {HFTMON_REC_SCHED_WAKING, "sched_waking", {"pid", "prio", "target_cpu", "context", "", ""}},
+    {HFTMON_REC_SCHED_WAKEUP, "sched_wakeup", {"pid", "prio", "target_cpu", "context", "", ""}},
+    {HFTMON_REC_SCHED_WAKEUP_NEW, "sched_wakeup_new", {"pid", "prio", "target_cpu", "context", "", ""}},
+    {HFTMON_REC_SCHED_MIGRATE, "sched_migrate_task", {"pid", "prio", "orig_cpu", "dest_cpu", "", ""}},
+    {HFTMON_REC_FORK, "sched_process_fork", {"parent_pid", "child_pid", "", "", "", ""}},
+    {HFTMON_REC_EXEC, "sched_process_exec", {"pid", "old_pid", "", "", "", ""}},
+    {HFTMON_REC_EXIT, "sched_process_exit", {"pid", "prio", "", "", "", ""}},
+    {HFTMON_REC_RENAME, "task_rename", {"pid", "", "", "", "", ""}},
+    {HFTMON_REC_IRQ_ENTRY, "irq_handler_entry", {"irq", "", "", "", "", ""}},
+    {HFTMON_REC_IRQ_EXIT, "irq_handler_exit", {"irq", "ret", "", "", "", ""}},
+    {HFTMON_REC_SOFTIRQ_RAISE, "softirq_raise", {"vec", "", "", "", "", ""}},
+    {HFTMON_REC_SOFTIRQ_ENTRY, "softirq_entry", {"vec", "", "", "", "", ""}},
+    {HFTMON_REC_SOFTIRQ_EXIT, "softirq_exit", {"vec", "", "", "", "", ""}},
+    {HFTMON_REC_VECTOR_ENTRY, "vector_entry", {"vector", "kind", "", "", "", ""}},
+    {HFTMON_REC_VECTOR_EXIT, "vector_exit", {"vector", "kind", "", "", "", ""}},
+    {HFTMON_REC_PAGE_FAULT_USER, "page_fault_user", {"address", "ip", "error_code", "", "", ""}},
+    {HFTMON_REC_PAGE_FAULT_KERNEL, "page_fault_kernel", {"address", "ip", "error_code", "", "", ""}},
+    {HFTMON_REC_CPU_IDLE, "cpu_idle", {"state", "", "", "", "", ""}},
+    {HFTMON_REC_HRTIMER_EXPIRE_ENTRY, "hrtimer_expire_entry", {"", "", "", "", "", ""}},
+    {HFTMON_REC_HRTIMER_EXPIRE_EXIT, "hrtimer_expire_exit", {"", "", "", "", "", ""}},
+});
+
+}  // namespace
+
+Name name_of(std::string_view text) {
+    Name name{};
+    std::copy_n(text.data(), std::min(text.size(), name.size() - 1), name.data());
+    return name;
+}
+
+std::string_view view(const Name& name) { return {name.data(), ::strnlen(name.data(), name.size())}; }
+
+const Kind* kind_of(std::uint16_t type) {
+    const auto found = std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.type == type; });
+    return found == kKinds.end() ? nullptr : &*found;
+}
+
+bool is_entry(std::uint16_t type) {
+    return type == HFTMON_REC_IRQ_ENTRY || type == HFTMON_REC_VECTOR_ENTRY || type == HFTMON_REC_SOFTIRQ_ENTRY;
+}
+bool is_exit(std::uint16_t type) {
+    return type == HFTMON_REC_IRQ_EXIT || type == HFTMON_REC_VECTOR_EXIT || type == HFTMON_REC_SOFTIRQ_EXIT;
+}
+
+}  // namespace ftrace_compare

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// One fill() for each kind of event that the library decodes.
+#include "ours.hpp"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <variant>
+
+#include "fail.hpp"
+#include "hftmon/decode.hpp"
+
+namespace ftrace_compare {
+
+using namespace hftmon;
+
+namespace {
+
+template <class Fn>
+void for_each(const CaptureReader& capture, Fn&& fn) {
+    auto streams = capture.streams();
+    for (CaptureStream& stream : streams) {
+        for (auto records = stream.peek(); !records.empty(); records = stream.peek()) {
+            for (std::size_t i = 0; i < records.size();) {
+                Event event;
+                const auto decoded = decode(records.subspan(i), stream.cpu(), stream.position() + i, event);
+                if (decoded.status != DecodeStatus::kOk) fail("a record of the capture does not decode");
+                fn(event);
+                i += decoded.records;
+            }
+            stream.release(records.size());
+        }
+    }
+}
+
+}  // namespace
+
+Ours::Ours(const CaptureReader& capture) {
+    for (const auto& list : capture.threads()) names_.learn(list.entries, list.from, list.to);
+    for_each(capture, [&](const Event& event) {
+        if (const auto* e = std::get_if<ThreadEvent>(&event.body)) names_.learn(event.header.time, *e);
+    });
+    for_each(capture, [&](const Event& event) { add(event); });
+}
+
+const std::vector<Item>& Ours::cpu(unsigned id) const {
+    static const std::vector<Item> none;
+    const auto found = items_.find(id);
+    return found == items_.end() ? none : found->second;
+}
+
+Name Ours::name(Tid tid, const EventHeader& header) const {
+    if (tid == kIdleTid) return NameTable::idle_name(header.cpu).bytes;
+    const auto info = names_.lookup(tid, header.time);
+    return info ? info->comm.bytes : name_of("?");
+}
+
+void Ours::add(const Event& event) {
+    const std::uint32_t cpu = event.header.cpu.value;
+    Item item;
+    item.tsc = event.header.time.value;
+    item.current = current_[cpu];
+    std::visit([&](const auto& body) { fill(event.header, body, item); }, event.body);
+    if (item.type != 0) items_[cpu].push_back(item);
+}
+
+void Ours::fill(const EventHeader& h, const GapEvent&, Item&) { fail(fmt::format("a gap on CPU {}", h.cpu.value)); }
+void Ours::fill(const EventHeader& h, const CpuStateEvent& e, Item&) { current_[h.cpu.value] = e.current.value; }
+void Ours::fill(const EventHeader& h, const SchedSwitchEvent& e, Item& item) {
+    item.type = HFTMON_REC_SCHED_SWITCH;
+    item.field = {e.prev.value, e.prev_prio, e.prev_state, e.next.value, e.next_prio, e.preempt};
+    item.first = name(e.prev, h);
+    item.second = name(e.next, h);
+    current_[h.cpu.value] = e.next.value;
+}
+void Ours::fill(const EventHeader& h, const SchedWakeEvent& e, Item& item) {
+    constexpr std::uint16_t kTypes[] = {HFTMON_REC_SCHED_WAKING, HFTMON_REC_SCHED_WAKEUP, HFTMON_REC_SCHED_WAKEUP_NEW};
+    item.type = kTypes[static_cast<std::size_t>(e.stage)];
+    item.field = {e.tid.value, e.prio, e.target.value, static_cast<std::int64_t>(e.context)};
+    item.first = name(e.tid, h);
+    item.current = e.waker.value;
+}
+void Ours::fill(const EventHeader& h, const SchedMigrateEvent& e, Item& item) {
+    item.type = HFTMON_REC_SCHED_MIGRATE;
+    item.field = {e.tid.value, e.prio, e.from.value, e.to.value};
+    item.first = name(e.tid, h);
+}
+void Ours::fill(const EventHeader&, const ThreadEvent& e, Item& item) {
+    switch (e.change) {
+        case IdentityChange::kThread:
+        case IdentityChange::kDead: return;
+        case IdentityChange::kFork:
+            item.type = HFTMON_REC_FORK;
+            item.field = {e.related.value, e.tid.value};
+            break;
+        case IdentityChange::kExec:
+            item.type = HFTMON_REC_EXEC;
+            item.field = {e.tid.value, e.related.value};
+            return;  // ftrace has no name there
+        case IdentityChange::kExit:
+            item.type = HFTMON_REC_EXIT;
+            item.field = {e.tid.value, e.prio};
+            break;
+        case IdentityChange::kRename:
+            item.type = HFTMON_REC_RENAME;
+            item.field = {e.tid.value};
+            break;
+    }
+    item.first = e.comm.bytes;
+}
+void Ours::fill(const EventHeader&, const IrqEvent& e, Item& item) {
+    item.type = e.entry ? HFTMON_REC_IRQ_ENTRY : HFTMON_REC_IRQ_EXIT;
+    item.field = {e.irq, e.entry ? 0 : e.ret};
+}
+void Ours::fill(const EventHeader&, const SoftirqEvent& e, Item& item) {
+    constexpr std::uint16_t kTypes[] = {HFTMON_REC_SOFTIRQ_RAISE, HFTMON_REC_SOFTIRQ_ENTRY, HFTMON_REC_SOFTIRQ_EXIT};
+    item.type = kTypes[static_cast<std::size_t>(e.stage)];
+    item.field = {e.vec};
+}
+void Ours::fill(const EventHeader&, const VectorEvent& e, Item& item) {
+    item.type = e.entry ? HFTMON_REC_VECTOR_ENTRY : HFTMON_REC_VECTOR_EXIT;
+    item.field = {e.vector, e.kind};
+}
+void Ours::fill(const EventHeader&, const NmiEvent&, Item&) {}
+void Ours::fill(const EventHeader&, const PageFaultEvent& e, Item& item) {
+    item.type = e.user ? HFTMON_REC_PAGE_FAULT_USER : HFTMON_REC_PAGE_FAULT_KERNEL;
+    item.field = {static_cast<std::int64_t>(e.address), static_cast<std::int64_t>(e.ip), e.error_code};
+}
+void Ours::fill(const EventHeader&, const CpuIdleEvent& e, Item& item) {
+    item.type = HFTMON_REC_CPU_IDLE;
+    item.field = {e.enter ? e.state : HFTMON_IDLE_EXIT};
+}
+void Ours::fill(const EventHeader&, const HrtimerEvent& e, Item& item) {
+    item.type = e.entry ? HFTMON_REC_HRTIMER_EXPIRE_ENTRY : HFTMON_REC_HRTIMER_EXPIRE_EXIT;
+}
+
+}  // namespace ftrace_compare

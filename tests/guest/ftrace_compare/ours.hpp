@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/// hftmon's capture, turned into the Items that ftrace has.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "hftmon/capture.hpp"
+#include "hftmon/event.hpp"
+#include "hftmon/names.hpp"
+#include "item.hpp"
+
+namespace ftrace_compare {
+
+/// The capture, in ftrace's terms, per CPU.
+class Ours {
+public:
+    explicit Ours(const hftmon::CaptureReader& capture);
+    [[nodiscard]] const std::vector<Item>& cpu(unsigned id) const;
+
+private:
+    [[nodiscard]] Name name(hftmon::Tid tid, const hftmon::EventHeader& header) const;
+
+    void add(const hftmon::Event& event);
+
+    void fill(const hftmon::EventHeader&, const hftmon::GapEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::CpuStateEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::SchedSwitchEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::SchedWakeEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::SchedMigrateEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::ThreadEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::IrqEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::SoftirqEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::VectorEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::NmiEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::PageFaultEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::CpuIdleEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::HrtimerEvent&, Item&);
+
+    hftmon::NameTable names_;
+    std::map<std::uint32_t, std::uint32_t> current_;
+    std::map<std::uint32_t, std::vector<Item>> items_;
+};
+
+}  // namespace ftrace_compare
