@@ -26,7 +26,8 @@ public:
                                 .tid = hog_.tid(),
                                 .start = spin.start,
                                 .end = spin.end,
-                                .gap = spin.gap});
+                                .gaps = spin.gaps,
+                                .more_gap = spin.more_gap});
         return delay;
     }
 

@@ -81,7 +81,7 @@ private:
                     .tid = static_cast<int>(planted.tid),
                     .start = planted.start_tsc,
                     .end = planted.end_tsc,
-                    .gap = planted.gap_ticks};
+                    .more_gap = planted.gap_ticks};
         if (kind_.cause == HFTMON_PLANT_HARDIRQ || kind_.cause == HFTMON_PLANT_IRQ_THREAD) {
             cause.number = static_cast<int>(planted.irq);
         } else if (kind_.number >= 0) {

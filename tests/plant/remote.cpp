@@ -154,7 +154,8 @@ private:
                 .tid = hog.tid(),
                 .start = start,
                 .end = end,
-                .gap = spin.gap};
+                .gaps = spin.gaps,
+                .more_gap = spin.more_gap};
     }
 
     std::atomic<int> hogging_ = 0;

@@ -14,7 +14,7 @@ void print(std::ostream& out, const Delay& delay, const Cause& cause) {
     if (cause.number) out << ",\"number\":" << *cause.number;
     out << ",\"start_tsc\":" << cause.start << ",\"end_tsc\":" << cause.end
         << ",\"expected_ticks\":" << delay.expected(cause) << ",\"bound\":\""
-        << (cause.at_most ? "at_most" : "at_least") << "\",\"gap_ticks\":" << cause.gap;
+        << (cause.at_most ? "at_most" : "at_least") << "\",\"gap_ticks\":" << delay.gap(cause);
     if (cause.faults) {
         out << ",\"faults\":" << *cause.faults << ",\"faults_tsc\":[";
         for (std::size_t i = 0; i < cause.faults_tsc.size(); ++i) out << (i == 0 ? "" : ",") << cause.faults_tsc[i];
@@ -29,6 +29,22 @@ Tsc Delay::expected(const Cause& cause) const {
     const Tsc from = std::max(start, cause.start);
     const Tsc to = std::min(end, cause.end);
     return to > from ? to - from : 0;
+}
+
+Tsc Delay::gap(const Cause& cause) const {
+    Tsc sum = cause.more_gap;
+    for (const Interval& gap : cause.gaps) {
+        const Tsc from = std::max({start, cause.start, gap.start});
+        const Tsc to = std::min({end, cause.end, gap.end});
+        if (to > from) sum += to - from;
+    }
+    return std::min(sum, expected(cause));
+}
+
+Tsc Delay::certain() const {
+    Tsc sum = 0;
+    for (const Cause& cause : causes) sum += expected(cause) - gap(cause);
+    return sum;
 }
 
 Tsc Delay::expected() const {

@@ -15,6 +15,12 @@ namespace plant {
 /// The two delays that hftmon bills.
 enum class DelayKind { kWakeup, kPreemption };
 
+/// [start, end)
+struct Interval {
+    Tsc start = 0;
+    Tsc end = 0;
+};
+
 /// Somebody who had the CPU, as the offender measured it itself.
 struct Cause {
     std::string kind;  ///< thread, stopper, irq, irq-thread, softirq, vector, page-fault, idle
@@ -24,7 +30,9 @@ struct Cause {
     std::optional<int> number = {};  ///< interrupt line, softirq vector or hftmon_vector_kind
     Tsc start = 0;
     Tsc end = 0;
-    Tsc gap = 0;                               ///< part that the offender did not see pass (nested interrupts, host)
+    // What the offender did not see pass (nested interrupts, a host that took the CPU): where, as far as known ...
+    std::vector<Interval> gaps = {};
+    Tsc more_gap = 0;                          ///< ... and how much more, anywhere
     std::optional<std::uint64_t> faults = {};  ///< page faults since faults_tsc.front()
     std::vector<Tsc> faults_tsc = {};          ///< readings just before the first of them
     bool at_most = false;                      ///< its part of the delay is an upper bound; else a lower one
@@ -45,6 +53,10 @@ struct Delay {
     /// Ticks of a cause inside this delay.
     [[nodiscard]] Tsc expected(const Cause& cause) const;
     [[nodiscard]] Tsc expected() const;
+    /// Of these, at most so many that the offender did not see pass.
+    [[nodiscard]] Tsc gap(const Cause& cause) const;
+    /// Ticks that the causes certainly had: expected() less gap().
+    [[nodiscard]] Tsc certain() const;
 };
 
 const char* to_string(DelayKind kind);

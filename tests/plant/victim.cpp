@@ -38,8 +38,8 @@ Delay Victim::finish(const Round& round) {
         delay.end = woke_at_;
         if (slept_at_ >= delay.start) delay.fault = "the victim was not asleep in time";
     } else {
-        delay.start = spin_.gap_start;
-        delay.end = spin_.gap_end;
+        delay.start = spin_.longest.start;
+        delay.end = spin_.longest.end;
     }
     return delay;
 }

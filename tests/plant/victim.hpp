@@ -8,30 +8,34 @@
 
 namespace plant {
 
-/// A stretch of spinning on the TSC. `gap` is the time that was not seen to
-/// pass tick by tick; the longest single gap is [gap_start, gap_end).
+/// A stretch of spinning on the TSC, and the times that were not seen to pass
+/// tick by tick.
 struct Spin {
     Tsc start = 0;
     Tsc end = 0;
-    Tsc gap = 0;
-    Tsc gap_start = 0;
-    Tsc gap_end = 0;
+    std::vector<Interval> gaps;  ///< the first kGapsKept
+    Tsc more_gap = 0;            ///< sum of all others
+    Interval longest;
 };
 
 /// Spins as long as go_on(start, now) says so.
 template <typename GoOn>
 Spin spin_while(GoOn&& go_on) {
     constexpr Tsc kGapMin = 10'000;  // 3 to 5 us: more than the loop itself takes
+    constexpr std::size_t kGapsKept = 1024;
     Spin spin;
+    spin.gaps.reserve(kGapsKept);
     spin.start = tsc_now();
     Tsc last = spin.start;
     while (go_on(spin.start, last)) {
         const Tsc now = tsc_now();
-        if (now - last > kGapMin) spin.gap += now - last;
-        if (now - last > spin.gap_end - spin.gap_start) {
-            spin.gap_start = last;
-            spin.gap_end = now;
+        if (now - last > kGapMin) {
+            if (spin.gaps.size() < kGapsKept)
+                spin.gaps.push_back({last, now});
+            else
+                spin.more_gap += now - last;
         }
+        if (now - last > spin.longest.end - spin.longest.start) spin.longest = {last, now};
         last = now;
     }
     spin.end = last;
