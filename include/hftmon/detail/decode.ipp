@@ -130,8 +130,9 @@ struct Decoder {
                                            record.fault.ip, record.flags});
             case HFTMON_REC_CPU_IDLE:
                 return give(CpuIdleEvent{record.idle.state != HFTMON_IDLE_EXIT, record.idle.state});
-            case HFTMON_REC_HRTIMER_EXPIRE_ENTRY: 
-                return give(HrtimerEvent{true, Nanoseconds(record.hrtimer.late_ns), Nanoseconds(record.hrtimer.slack_ns)});
+            case HFTMON_REC_HRTIMER_EXPIRE_ENTRY:
+                return give(
+                    HrtimerEvent{true, Nanoseconds(record.hrtimer.late_ns), Nanoseconds(record.hrtimer.slack_ns)});
             case HFTMON_REC_HRTIMER_EXPIRE_EXIT: return give(HrtimerEvent{false, {}, {}});
             // A name without its identity, or a slot that was never written.
             case HFTMON_REC_COMM:
