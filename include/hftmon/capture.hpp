@@ -81,7 +81,8 @@ struct CaptureCpuStats {
 /// What recording cost and lost.
 struct CaptureStats {
     std::vector<CaptureCpuStats> cpus;
-    Nanoseconds collector_cpu{};  ///< CPU time of the recording process between start and end_realtime
+    Nanoseconds collector_cpu{};  ///< CPU time of the recording process meanwhile
+    Nanoseconds observed{};       ///< from before the start of recording to just before its end, by the records' clock
     friend bool operator==(const CaptureStats&, const CaptureStats&) = default;
 };
 

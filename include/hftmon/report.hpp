@@ -15,12 +15,13 @@ struct ReportContext {
     TscClock clock;
     const IrqNames& irqs;
     TscTime origin;               ///< times are given from here on; usually Timeline::first()
-    bool has_wall_clock = false;  ///< the clock is tied to CLOCK_REALTIME: JSON has it, too
+    bool has_wall_clock = false;  ///< the clock is tied to CLOCK_REALTIME: it is shown, too
 };
 
 /// A bill as a table, several lines, each ended by a newline. The times and the
 /// shares that are shown sum to the totals that are shown. Bytes of names that
-/// are not printable ASCII are shown as '?'.
+/// are not printable ASCII are shown as '?'. Lines below 0.05% are summed in one
+/// row where there are four or more. The time of day is local time.
 [[nodiscard]] std::string to_text(const Bill& bill, const ReportContext& context);
 /// Loss, anomalies and delays of all threads that were asked about; loss is
 /// said even when it is zero. At most `max_threads` rows, those with the

@@ -194,9 +194,8 @@ Status CaptureWriter::records(CpuId cpu, std::uint64_t first_position, std::span
 
 Status CaptureWriter::stats(const CaptureStats& stats) {
     const format::StatsBody body{static_cast<std::uint64_t>(stats.collector_cpu.count()),
-                                 static_cast<std::uint32_t>(stats.cpus.size()),
-                                 sizeof(format::StatsEntry),
-                                 {}};
+                                 static_cast<std::uint32_t>(stats.cpus.size()), sizeof(format::StatsEntry),
+                                 static_cast<std::uint64_t>(stats.observed.count()), 0};
     std::vector<format::StatsEntry> entries;
     entries.reserve(stats.cpus.size());
     for (const CaptureCpuStats& cpu : stats.cpus) {

@@ -80,7 +80,8 @@ struct StatsBody {
     std::uint64_t collector_cpu_ns;
     std::uint32_t count;
     std::uint32_t entry_bytes;
-    std::array<std::uint64_t, 2> reserved;
+    std::uint64_t observed_ns;
+    std::uint64_t reserved;
 };
 
 struct StatsEntry {

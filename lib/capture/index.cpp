@@ -98,9 +98,11 @@ bool add_irqs(CaptureFile& file, std::span<const std::byte> body) {
 bool add_stats(CaptureFile& file, std::span<const std::byte> body) {
     format::StatsBody head{};
     if (!take(body, head) || !entries_fit<format::StatsEntry>(body, head.count, head.entry_bytes)) return false;
-    if (head.collector_cpu_ns > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return false;
+    constexpr auto kMaxNs = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (head.collector_cpu_ns > kMaxNs || head.observed_ns > kMaxNs) return false;
     CaptureStats stats;
     stats.collector_cpu = Nanoseconds(static_cast<std::int64_t>(head.collector_cpu_ns));
+    stats.observed = Nanoseconds(static_cast<std::int64_t>(head.observed_ns));
     stats.cpus.reserve(head.count);
     for (std::uint32_t i = 0; i < head.count; ++i) {
         const auto entry = entry_at<format::StatsEntry>(body, i, head.entry_bytes);

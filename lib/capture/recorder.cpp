@@ -7,12 +7,15 @@
 #include <filesystem>
 #include <fstream>
 
+#include "hftmon/clock.hpp"
+
 namespace hftmon {
 
 struct Recorder::Impl {
     Session session;
     CaptureWriter writer;
     CaptureMeta meta;
+    TscTime start;
     Nanoseconds cpu_at_start;
 };
 
@@ -33,13 +36,14 @@ Status write_threads(Session& session, CaptureWriter& writer) {
     return writer.threads(*threads);
 }
 
-/// One reading of every clock, the threads and interrupts of that moment.
-Status write_anchor(Session& session, CaptureWriter& writer) {
+/// One reading of every clock, the threads and interrupts of that moment; when.
+Result<TscTime> write_anchor(Session& session, CaptureWriter& writer) {
     const auto sync = session.clock_sync();
     if (!sync) return sync.error();
-    if (auto status = writer.clock(*sync); !status) return status;
-    if (auto status = write_threads(session, writer); !status) return status;
-    return writer.irqs(read_irq_names());
+    if (auto status = writer.clock(*sync); !status) return status.error();
+    if (auto status = write_threads(session, writer); !status) return status.error();
+    if (auto status = writer.irqs(read_irq_names()); !status) return status.error();
+    return TscTime{sync->tsc};
 }
 
 Status drain(Session& session, CaptureWriter& writer) {
@@ -87,7 +91,8 @@ Result<Recorder> Recorder::start(const Options& options) {
     meta->command_line = options.command_line;
     auto writer = CaptureWriter::create(options.path, *meta);
     if (!writer) return writer.error();
-    if (auto status = write_anchor(*session, *writer); !status) return status.error();
+    const auto anchor = write_anchor(*session, *writer);
+    if (!anchor) return anchor.error();
     if (auto status = session->start(); !status) return status.error();
     // Names of the threads that began between the first list and the hooks.
     if (auto status = write_threads(*session, *writer); !status) return status.error();
@@ -98,8 +103,8 @@ Result<Recorder> Recorder::start(const Options& options) {
     meta->sources = started->sources;
     meta->start_realtime = started->start_realtime;
     if (auto status = writer->meta(*meta); !status) return status.error();
-    return Recorder(
-        std::make_unique<Impl>(Impl{*std::move(session), *std::move(writer), *std::move(meta), own_cpu_time()}));
+    return Recorder(std::make_unique<Impl>(
+        Impl{*std::move(session), *std::move(writer), *std::move(meta), *anchor, own_cpu_time()}));
 }
 
 Status Recorder::pump(std::chrono::milliseconds timeout) {
@@ -115,10 +120,11 @@ Result<CaptureStats> Recorder::finish() {
     if (!sync) return sync.error();
     CaptureStats stats;
     stats.collector_cpu = own_cpu_time() - impl_->cpu_at_start;
+    stats.observed = TscClock::from_khz(impl_->meta.tsc_khz).to_ns(TscTime{sync->tsc} - impl_->start);
     if (auto status = session.stop(); !status) return status.error();
     // One peek of a stopped ring is all that it holds.
     if (auto status = drain(session, writer); !status) return status.error();
-    if (auto status = write_anchor(session, writer); !status) return status.error();
+    if (const auto anchor = write_anchor(session, writer); !anchor) return anchor.error();
 
     for (const RingReader& ring : session.rings()) {
         const auto kernel = session.cpu_stats(ring.cpu());

@@ -146,6 +146,12 @@ Json stats_of(const DelayStats& stats, const BillWriter& writer) {
             {"max", writer.ticks(stats.max)}};
 }
 
+void add_delays(Json& row, const ThreadDelays& delays, const BillWriter& writer) {
+    for (std::size_t kind = 0; kind < kDelayKinds; ++kind) {
+        row[kDelayNames[kind]] = stats_of(delays.by_kind[kind], writer);
+    }
+}
+
 Json threads_of(const Analyzer& analyzer, const BillWriter& writer) {
     Json rows = Json::array();
     for (const ThreadDelays* thread : analyzer.threads()) {
@@ -153,9 +159,7 @@ Json threads_of(const Analyzer& analyzer, const BillWriter& writer) {
         if (const auto found = analyzer.names().lookup(thread->tid, thread->last)) info = *found;
         Json row = thread_of(info);
         row["exited"] = thread->is_dead;
-        for (std::size_t kind = 0; kind < kDelayKinds; ++kind) {
-            row[kDelayNames[kind]] = stats_of(thread->by_kind[kind], writer);
-        }
+        add_delays(row, *thread, writer);
         rows.push_back(std::move(row));
     }
     return rows;
@@ -192,6 +196,7 @@ std::string to_json(const Analyzer& analyzer, const ReportContext& context) {
                          {"bad_ids", anomalies.bad_ids}};
     json["observed"] = writer.ticks(analyzer.timeline().now() - analyzer.timeline().first());
     json["threads"] = threads_of(analyzer, writer);
+    add_delays(json["exited_long_ago"], analyzer.exited(), writer);
     json["bills"] = Json::array();
     for (const Bill* bill : analyzer.longest()) json["bills"].push_back(writer.write(*bill));
     return dump(json);

@@ -49,6 +49,11 @@ std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
                            columns(threads[i]->of(DelayKind::kPreemption), analyzer.clock()));
     }
     if (shown < threads.size()) out += fmt::format("... and {} more threads\n", threads.size() - shown);
+    if (const ThreadDelays& exited = analyzer.exited();
+        exited.of(DelayKind::kWakeup).count + exited.of(DelayKind::kPreemption).count > 0) {
+        out += fmt::format("{:<24}{}{}\n", "exited long ago", columns(exited.of(DelayKind::kWakeup), analyzer.clock()),
+                           columns(exited.of(DelayKind::kPreemption), analyzer.clock()));
+    }
     out += fmt::format("{} events, {} lost in {} gaps, {} damaged, {} unknown, {} anomalies\n", totals.events,
                        totals.lost, totals.gaps, totals.bad_records + totals.repeated, totals.unknown_types,
                        analyzer.anomalies().total());

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <iterator>
 #include <numeric>
 #include <vector>
@@ -128,6 +130,20 @@ std::string line_text(const BillLine& line, DelayKind kind, const IrqNames& irqs
     return owner;
 }
 
+/// "+1.234567 s", and the local time of day where it is known.
+std::string moment_text(TscTime time, const ReportContext& context) {
+    const auto offset = std::chrono::duration<double>(context.clock.to_ns(time - context.origin));
+    std::string text = fmt::format("+{:.6f} s", offset.count());
+    if (!context.has_wall_clock) return text;
+    const Nanoseconds realtime = context.clock.realtime(time);
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(realtime);
+    const std::time_t epoch = seconds.count();
+    std::tm local{};
+    if (::localtime_r(&epoch, &local) == nullptr) return text;
+    return text + fmt::format(" ({:02}:{:02}:{:02}.{:06})", local.tm_hour, local.tm_min, local.tm_sec,
+                              (realtime - seconds).count() / 1000);
+}
+
 std::string waker_text(const Bill& bill, const IrqNames& irqs) {
     const Waking& waking = bill.delay.waking;
     const bool is_thread = waking.source.kind == CauseKind::kThread || waking.source.kind == CauseKind::kIdle ||
@@ -183,17 +199,33 @@ void append_after(std::string& out, const Bill& bill, const ReportContext& conte
     out += row + "\n";
 }
 
+/// How many lines, the largest, get a row of their own. The rest would show as
+/// 0.0%; they are folded when there are enough of them to save space.
+std::size_t rows_of(const Bill& bill) noexcept {
+    constexpr std::size_t kWorthFolding = 4;
+    const std::int64_t total = bill.total().value;
+    std::size_t rows = bill.lines.size();
+    while (rows > 0 && bill.lines[rows - 1].ticks.value < total / 2000) --rows;
+    return bill.lines.size() - rows >= kWorthFolding ? rows : bill.lines.size();
+}
+
 void append_table(std::string& out, const Bill& bill, const ReportContext& context) {
     std::vector<std::string> labels;
     std::vector<std::int64_t> ticks;
-    for (const BillLine& line : bill.lines) {
-        labels.push_back(line_text(line, bill.delay.kind, context.irqs));
-        ticks.push_back(line.ticks.value);
+    const std::size_t rows = rows_of(bill);
+    const TscTicks total = bill.total();
+    for (std::size_t i = 0; i < rows; ++i) {
+        labels.push_back(line_text(bill.lines[i], bill.delay.kind, context.irqs));
+        ticks.push_back(bill.lines[i].ticks.value);
+    }
+    if (rows < bill.lines.size()) {
+        labels.push_back(fmt::format("{} smaller lines", bill.lines.size() - rows));
+        ticks.push_back(0);
+        for (std::size_t i = rows; i < bill.lines.size(); ++i) ticks.back() += bill.lines[i].ticks.value;
     }
     labels.emplace_back("unattributed");
     ticks.push_back(bill.unattributed.value);
 
-    const TscTicks total = bill.total();
     const std::int64_t ns = context.clock.to_ns(total).count();
     const Unit unit = unit_for(ns);
     const std::int64_t shown = to_tenths(ns, unit);
@@ -205,7 +237,7 @@ void append_table(std::string& out, const Bill& bill, const ReportContext& conte
     for (std::size_t i = 0; i < labels.size(); ++i) {
         out +=
             fmt::format("  {:<{}} {:>8} {} {:>5}%", labels[i], width, tenths(times[i]), unit.name, tenths(shares[i]));
-        if (i < bill.lines.size()) {
+        if (i < rows) {
             out += fmt::format(" {:>4}x", bill.lines[i].stretches);
             const std::uint32_t faults = bill.lines[i].page_faults;
             if (faults > 0) out += fmt::format(", {} page fault{}", faults, faults == 1 ? "" : "s");
@@ -234,13 +266,12 @@ std::string priority_text(std::int16_t prio, Policy policy) {
 
 std::string to_text(const Bill& bill, const ReportContext& context) {
     const Delay& delay = bill.delay;
-    const std::int64_t offset = context.clock.to_ns(delay.start - context.origin).count();
     std::string out =
-        fmt::format("{} {} {} {} CPU {} at +{:.6f} s\n  {} to switch-in",
+        fmt::format("{} {} {} {} CPU {} at {}\n  {} to switch-in",
                     thread_text(bill.thread.comm, delay.tid.value, delay.prio, delay.policy),
                     delay.kind == DelayKind::kWakeup ? "woke" : "lost", duration(delay.length(), context.clock),
                     delay.kind == DelayKind::kWakeup ? "late on" : "of", delay.cpu.value,
-                    static_cast<double>(offset) * 1e-9, start_text(bill, context.irqs));
+                    moment_text(delay.start, context), start_text(bill, context.irqs));
     if (delay.hops.size() > 1) out += fmt::format(", moved {}x while waiting", delay.hops.size() - 1);
     out += '\n';
     append_table(out, bill, context);

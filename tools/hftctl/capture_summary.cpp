@@ -13,7 +13,7 @@ CaptureSummary summarize(const hftmon::CaptureMeta& meta, const hftmon::CaptureS
     using Seconds = std::chrono::duration<double>;
     CaptureSummary summary;
     summary.cpus = stats.cpus.size();
-    summary.seconds = Seconds(meta.end_realtime - meta.start_realtime).count();
+    summary.seconds = Seconds(stats.observed).count();
     const auto clock = hftmon::TscClock::from_khz(meta.tsc_khz);
 
     std::uint64_t samples = 0, ticks = 0;
@@ -42,17 +42,28 @@ CaptureSummary summarize(const hftmon::CaptureMeta& meta, const hftmon::CaptureS
 }
 
 std::string to_text(const CaptureSummary& s) {
-    return fmt::format(
-        "{} records produced on {} CPUs in {:.1f} s: {} read, {} lost, {} overwritten\n"
-        "hftmon itself: probes {:.3f}% of each CPU ({:.0f} ns each), collector {:.3f}% of one CPU\n",
-        s.produced, s.cpus, s.seconds, s.read, s.lost, s.overwritten, 100 * s.probe_share, s.probe_ns,
-        100 * s.collector_share);
+    const std::string when = s.seconds > 0 ? fmt::format(" in {:.1f} s", s.seconds) : "";
+    std::string text = fmt::format("{} records produced on {} CPUs{}: {} read, {} lost, {} overwritten\n", s.produced,
+                                   s.cpus, when, s.read, s.lost, s.overwritten);
+    if (s.seconds > 0) {
+        text +=
+            fmt::format("hftmon itself: probes {:.3f}% of each CPU ({:.0f} ns each), collector {:.3f}% of one CPU\n",
+                        100 * s.probe_share, s.probe_ns, 100 * s.collector_share);
+    }
+    return text;
 }
 
 nlohmann::ordered_json to_json(const CaptureSummary& s) {
-    return {{"produced", s.produced},       {"read", s.read},         {"lost", s.lost},
-            {"overwritten", s.overwritten}, {"cpus", s.cpus},         {"seconds", s.seconds},
-            {"probe_share", s.probe_share}, {"probe_ns", s.probe_ns}, {"collector_share", s.collector_share}};
+    const auto if_timed = [&s](double value) { return s.seconds > 0 ? nlohmann::ordered_json(value) : nullptr; };
+    return {{"produced", s.produced},
+            {"read", s.read},
+            {"lost", s.lost},
+            {"overwritten", s.overwritten},
+            {"cpus", s.cpus},
+            {"seconds", if_timed(s.seconds)},
+            {"probe_share", if_timed(s.probe_share)},
+            {"probe_ns", s.probe_ns},
+            {"collector_share", if_timed(s.collector_share)}};
 }
 
 }  // namespace hftctl

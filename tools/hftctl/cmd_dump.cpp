@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
+#include <map>
 #include <optional>
 
 #include "hftmon/capture.hpp"
@@ -19,14 +21,19 @@ namespace hftctl {
 
 namespace {
 
+using hftmon::DecodeStatus;
+using hftmon::TscTime;
+using Records = std::span<const hftmon::Record>;
+
 struct DumpOptions {
     std::string path = "hftmon.capture";
     std::string cpus;
 };
 
-/// Calls fn(event) for every event of the capture, in order of time.
+/// Calls on_run(cpu, position, records, decoded, event) for every record, or run
+/// of records that belong together, of the capture, in order of time.
 template <class Fn>
-void for_each_event(const hftmon::CaptureReader& capture, Fn&& fn) {
+void for_each_run(const hftmon::CaptureReader& capture, Fn&& on_run) {
     auto streams = capture.streams();
     std::vector<hftmon::CpuStream*> inputs;
     inputs.reserve(streams.size());
@@ -36,12 +43,19 @@ void for_each_event(const hftmon::CaptureReader& capture, Fn&& fn) {
         while (!records.empty()) {
             hftmon::Event event;
             const auto decoded = hftmon::decode(records, cpu, position, event);
-            if (decoded.status == hftmon::DecodeStatus::kOk) fn(event);
             const std::size_t length = decoded.records != 0 ? decoded.records : records.size();
+            on_run(cpu, position, records.first(length), decoded.status, event);
             records = records.subspan(length);
             position += length;
         }
     });
+}
+
+/// A record that this hftctl cannot read is told as it is.
+void append_undecoded(const hftmon::Record& record, hftmon::CpuId cpu, DecodeStatus status, std::string& out) {
+    out += fmt::format("{} ? [{:03}] {} type={} flags={:#x} payload={:#018x},{:#018x}\n", record.tsc, cpu.value,
+                       status == DecodeStatus::kUnknownType ? "unknown" : "damaged", record.type, record.flags,
+                       record.payload[0], record.payload[1]);
 }
 
 int run_dump(const DumpOptions& options) {
@@ -58,7 +72,8 @@ int run_dump(const DumpOptions& options) {
     hftmon::NameTable names;
     for (const auto& list : capture->threads()) names.learn(list.entries, list.from, list.to);
     std::optional<hftmon::TscTime> start;
-    for_each_event(*capture, [&](const hftmon::Event& event) {
+    for_each_run(*capture, [&](hftmon::CpuId, std::uint64_t, Records, DecodeStatus status, const hftmon::Event& event) {
+        if (status != DecodeStatus::kOk) return;
         if (!start) start = event.header.time;
         if (const auto* thread = std::get_if<hftmon::ThreadEvent>(&event.body)) names.learn(event.header.time, *thread);
     });
@@ -68,15 +83,31 @@ int run_dump(const DumpOptions& options) {
     }
 
     const auto clock = capture->clock();
-    std::string line;
+    std::map<hftmon::CpuId, std::uint64_t> next;  // position
+    std::string text;
     bool failed = false;
-    for_each_event(*capture, [&](const hftmon::Event& event) {
-        if (failed || (!cpus.empty() && !std::binary_search(cpus.begin(), cpus.end(), event.header.cpu))) return;
-        const double seconds = static_cast<double>(clock.to_ns(event.header.time - *start).count()) / 1e9;
-        line = fmt::format("{} {:.9f} [{:03}] ", event.header.time.value, seconds, event.header.cpu.value);
-        append_event_text(event, names, line);
-        line += '\n';
-        failed = std::fwrite(line.data(), 1, line.size(), stdout) != line.size();
+    const auto begin_line = [&](hftmon::CpuId cpu, TscTime time) {
+        const double seconds = start ? static_cast<double>(clock.to_ns(time - *start).count()) / 1e9 : 0;
+        fmt::format_to(std::back_inserter(text), "{} {:.9f} [{:03}] ", time.value, seconds, cpu.value);
+    };
+    for_each_run(*capture, [&](hftmon::CpuId cpu, std::uint64_t position, Records records, DecodeStatus status,
+                               const hftmon::Event& event) {
+        if (failed || (!cpus.empty() && !std::binary_search(cpus.begin(), cpus.end(), cpu))) return;
+        text.clear();
+        const auto [expected, is_first] = next.try_emplace(cpu, position);
+        if (position > expected->second) {
+            begin_line(cpu, {records.front().tsc});
+            text += fmt::format("missing records={}\n", position - expected->second);
+        }
+        expected->second = position + records.size();
+        if (status == DecodeStatus::kOk) {
+            begin_line(cpu, event.header.time);
+            append_event_text(event, names, text);
+            text += '\n';
+        } else {
+            for (const hftmon::Record& record : records) append_undecoded(record, cpu, status, text);
+        }
+        failed = std::fwrite(text.data(), 1, text.size(), stdout) != text.size();
     });
     if (failed) return report({hftmon::ErrorCode::kSystem, errno, "cannot write the output", ""});
     return kExitOk;
