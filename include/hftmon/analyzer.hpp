@@ -44,12 +44,14 @@ struct AnalyzerOptions {
     std::size_t history_segments = 1u << 15;
 };
 
-/// Delays of one kind.
+/// Delays of one kind. Those in which records are missing are only in
+/// `doubtful`: the thread may have run meanwhile.
 struct DelayStats {
     std::uint64_t count = 0;
     std::uint64_t over = 0;  ///< at least AnalyzerOptions::over long
     TscTicks sum{};
     TscTicks max{};
+    std::uint64_t doubtful = 0;
     void add(TscTicks length, bool is_over) noexcept;
     void add(const DelayStats& other) noexcept;
 };
@@ -76,7 +78,8 @@ struct AnalyzerTotals {
     std::uint64_t gaps = 0;           ///< places where records are missing
     std::uint64_t lost = 0;           ///< records lost there, as far as it is known
     std::uint64_t over = 0;           ///< delays of wanted threads at least AnalyzerOptions::over long
-    std::uint64_t bills = 0;          ///< of those, how many were itemised: with no on_bill, those worth keeping
+    std::uint64_t doubtful = 0;       ///< not among those: records are missing inside, they may have been shorter
+    std::uint64_t bills = 0;          ///< how many of both were itemised: with no on_bill, those worth keeping
     std::uint64_t incomplete = 0;     ///< bills that are not a verdict
 };
 
@@ -111,13 +114,15 @@ public:
     /// The stream has ended: completes what is open. May be called again.
     void finish();
 
-    /// Bills kept so far, longest first. Valid until the next consume().
+    /// Bills kept so far, longest first; behind them those in which records are
+    /// missing. Valid until the next consume().
     [[nodiscard]] std::vector<const Bill*> longest() const;
     /// Threads that were asked about and had a delay. Rows of the dead are kept
     /// up to 65536, older ones are summed in exited().
     [[nodiscard]] std::vector<const ThreadDelays*> threads() const;
     [[nodiscard]] const ThreadDelays& exited() const noexcept { return exited_; }
 
+    [[nodiscard]] Nanoseconds over() const noexcept { return options_.over; }
     [[nodiscard]] const AnalyzerTotals& totals() const noexcept { return totals_; }
     [[nodiscard]] const Anomalies& anomalies() const noexcept { return timeline_.anomalies(); }
     [[nodiscard]] const Timeline& timeline() const noexcept { return timeline_; }
@@ -148,7 +153,7 @@ private:
     void on_delay(CpuSide& side, const Thread& thread);
     void complete(CpuSide& side, TscTime at);
     void keep(Bill& bill);
-    [[nodiscard]] bool would_keep(TscTicks length) const noexcept;
+    [[nodiscard]] bool would_keep(TscTicks length, bool has_gap) const noexcept;
     [[nodiscard]] ThreadDelays* row_of(const Thread& thread);
     void follow(const ThreadEvent& event);
     [[nodiscard]] bool is_wanted(Tid tid, bool& is_sure) const noexcept;

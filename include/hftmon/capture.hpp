@@ -99,6 +99,9 @@ public:
     /// kNoPermission, kSystem: from open(2) and write(2).
     static Result<CaptureWriter> create(const std::string& path, const CaptureMeta& meta);
 
+    /// Could create() open this path? Changes nothing. Errors as create()'s.
+    static Status check(const std::string& path);
+
     CaptureWriter(CaptureWriter&&) noexcept;
     CaptureWriter& operator=(CaptureWriter&&) noexcept;
     CaptureWriter(const CaptureWriter&) = delete;

@@ -51,7 +51,7 @@ struct EventHeader {
 
 // A table, one event per line where it fits.
 // clang-format off
-struct GapEvent { std::uint64_t lost_total; Tid current; };
+struct GapEvent { std::uint64_t lost_total = 0; Tid current; };
 struct CpuStateEvent { Tid current; std::int16_t prio; Policy policy; };
 struct SchedSwitchEvent {
     Tid prev, next;

@@ -31,8 +31,8 @@ public:
         std::vector<std::string> command_line;  ///< for the file's description
     };
 
-    /// Opens the session, creates the file, starts recording. The thread list
-    /// is taken before the first event.
+    /// Opens the session, starts recording, then creates or empties the file: a
+    /// start that fails leaves an older file as it was.
     static Result<Recorder> start(const Options& options);
 
     Recorder(Recorder&&) noexcept;

@@ -21,8 +21,10 @@ void sort_unique(std::vector<Tid>& tids) {
     tids.erase(std::unique(tids.begin(), tids.end()), tids.end());
 }
 
-/// Longer first; of equals the earlier.
+/// Longer first, but those that may have been shorter last; of equals the earlier.
 bool goes_before(const Bill& a, const Bill& b) noexcept {
+    const bool a_has_gap = (a.incomplete & kIncompleteGap) != 0, b_has_gap = (b.incomplete & kIncompleteGap) != 0;
+    if (a_has_gap != b_has_gap) return b_has_gap;
     if (a.delay.length() != b.delay.length()) return a.delay.length() > b.delay.length();
     return a.delay.start < b.delay.start;
 }
@@ -41,6 +43,7 @@ void DelayStats::add(const DelayStats& other) noexcept {
     over += other.over;
     sum += other.sum;
     max = std::max(max, other.max);
+    doubtful += other.doubtful;
 }
 
 Analyzer::Analyzer(const TscClock& clock, AnalyzerOptions options)
@@ -226,14 +229,20 @@ void Analyzer::on_delay(CpuSide& side, const Thread& thread) {
     if (!row) return;
     const TscTicks length = thread.since - thread.wait.start;
     const bool is_over = length >= over_;
-    row->by_kind[static_cast<std::size_t>(thread.wait.kind)].add(length, is_over);
+    const bool is_doubtful = timeline_.is_doubtful(thread.wait);
+    DelayStats& stats = row->by_kind[static_cast<std::size_t>(thread.wait.kind)];
+    if (is_doubtful)
+        ++stats.doubtful;
+    else
+        stats.add(length, is_over);
     row->last = thread.since;
-    if (is_over) ++totals_.over;
-    if (!is_over || (!options_.on_bill && !would_keep(length))) return;
+    if (is_over) ++(is_doubtful ? totals_.doubtful : totals_.over);
+    if (!is_over || (!options_.on_bill && !would_keep(length, is_doubtful))) return;
 
     describe_wait(thread, side.open.delay);
     side.open.delay.cpu = thread.cpu;
     attribute(timeline_, side.open);
+    if (is_doubtful) side.open.incomplete |= kIncompleteGap;
     ++totals_.bills;
     if (side.open.incomplete != 0) ++totals_.incomplete;
     if (side.open.total() != length) ++wrong_sums_;
@@ -254,14 +263,17 @@ void Analyzer::complete(CpuSide& side, TscTime at) {
     keep(bill);
 }
 
-bool Analyzer::would_keep(TscTicks length) const noexcept {
+bool Analyzer::would_keep(TscTicks length, bool has_gap) const noexcept {
     if (options_.keep == 0) return false;
-    return kept_.size() < options_.keep || length > kept_.front().delay.length();
+    if (kept_.size() < options_.keep) return true;
+    const Bill& least = kept_.front();
+    const bool least_has_gap = (least.incomplete & kIncompleteGap) != 0;
+    return has_gap == least_has_gap ? length > least.delay.length() : least_has_gap;
 }
 
 /// Swaps rather than copies: the vectors of the one that goes are used again.
 void Analyzer::keep(Bill& bill) {
-    if (!would_keep(bill.delay.length())) return;
+    if (!would_keep(bill.delay.length(), (bill.incomplete & kIncompleteGap) != 0)) return;
     if (kept_.size() < options_.keep) {
         kept_.emplace_back();
     } else {

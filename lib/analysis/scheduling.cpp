@@ -226,6 +226,15 @@ void Timeline::apply(const EventHeader& header, const ThreadEvent& event) {
     }
 }
 
+bool Timeline::is_doubtful(const Wait& wait) const noexcept {
+    const auto has_gap = [this](CpuId id, TscTime since) {
+        const CpuTimeline* one = cpu(id);
+        return one && one->last_gap() > since;
+    };
+    if (wait.reason == StartReason::kTimer && has_gap(wait.waking.cpu, wait.start)) return true;
+    return std::any_of(wait.hops.begin(), wait.hops.end(), [&](const Hop& hop) { return has_gap(hop.cpu, hop.since); });
+}
+
 void Timeline::set_tag(Tid tid, std::uint32_t tag) noexcept {
     if (Thread* thread = threads_.find(tid)) thread->tag = tag;
 }

@@ -31,7 +31,7 @@ Result<detail::Bytes> map_file(const std::string& path, int fd) {
     struct stat info {};
     if (::fstat(fd, &info) != 0) return open_error(path, errno);
     if (!S_ISREG(info.st_mode)) {
-        return Error{ErrorCode::kInvalidArgument, 0, path + ": not a regular file",
+        return Error{ErrorCode::kCorrupt, 0, path + ": not a regular file",
                      "a capture is read by mapping it; save it to a file first"};
     }
     if (info.st_size == 0) return detail::Bytes{};

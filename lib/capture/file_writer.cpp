@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "hftmon/capture.hpp"
 #include "lib/capture/format.hpp"
@@ -135,6 +136,17 @@ CaptureWriter::CaptureWriter(std::unique_ptr<Impl> impl) noexcept : impl_(std::m
 CaptureWriter::CaptureWriter(CaptureWriter&&) noexcept = default;
 CaptureWriter& CaptureWriter::operator=(CaptureWriter&&) noexcept = default;
 CaptureWriter::~CaptureWriter() = default;
+
+Status CaptureWriter::check(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0) {
+        ::close(fd);
+        return ok();
+    }
+    const std::string folder = std::filesystem::path(path).parent_path();
+    if (errno == ENOENT && ::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0) return ok();
+    return Error{code_of(errno), errno, "creating " + path, hint_of(errno)};
+}
 
 Result<CaptureWriter> CaptureWriter::create(const std::string& path, const CaptureMeta& meta) {
     if (const char* problem = capture::meta_problem(meta)) {

@@ -30,20 +30,25 @@ Nanoseconds own_cpu_time() {
     return ns(usage.ru_utime) + ns(usage.ru_stime);
 }
 
-Status write_threads(Session& session, CaptureWriter& writer) {
-    const auto threads = session.threads();
-    if (!threads) return threads.error();
-    return writer.threads(*threads);
-}
+/// The clocks, threads and interrupts of one moment.
+struct Anchor {
+    ClockSync sync;
+    CaptureThreads threads;
+    std::vector<IrqName> irqs;
+};
 
-/// One reading of every clock, the threads and interrupts of that moment; when.
-Result<TscTime> write_anchor(Session& session, CaptureWriter& writer) {
+Result<Anchor> take_anchor(const Session& session) {
     const auto sync = session.clock_sync();
     if (!sync) return sync.error();
-    if (auto status = writer.clock(*sync); !status) return status.error();
-    if (auto status = write_threads(session, writer); !status) return status.error();
-    if (auto status = writer.irqs(read_irq_names()); !status) return status.error();
-    return TscTime{sync->tsc};
+    auto threads = session.threads();
+    if (!threads) return threads.error();
+    return Anchor{*sync, *std::move(threads), read_irq_names()};
+}
+
+Status write_anchor(CaptureWriter& writer, const Anchor& anchor) {
+    if (auto status = writer.clock(anchor.sync); !status) return status;
+    if (auto status = writer.threads(anchor.threads); !status) return status;
+    return writer.irqs(anchor.irqs);
 }
 
 Status drain(Session& session, CaptureWriter& writer) {
@@ -85,26 +90,26 @@ Result<Recorder> Recorder::start(const Options& options) {
     if (!session) return session.error();
     if (auto status = session->setup(options.session); !status) return status.error();
 
+    if (auto status = CaptureWriter::check(options.path); !status) return status.error();
+    const auto anchor = take_anchor(*session);
+    if (!anchor) return anchor.error();
+    const Nanoseconds cpu_at_start = own_cpu_time();
+    if (auto status = session->start(); !status) return status.error();
+    // Names of the threads that began between the first list and the hooks.
+    const auto threads = session->threads();
+    if (!threads) return threads.error();
+
+    // Only now, when recording goes, is an older file at that path given up.
     auto meta = session->describe();
     if (!meta) return meta.error();
     meta->subjects = options.subjects;
     meta->command_line = options.command_line;
     auto writer = CaptureWriter::create(options.path, *meta);
     if (!writer) return writer.error();
-    const auto anchor = write_anchor(*session, *writer);
-    if (!anchor) return anchor.error();
-    if (auto status = session->start(); !status) return status.error();
-    // Names of the threads that began between the first list and the hooks.
-    if (auto status = write_threads(*session, *writer); !status) return status.error();
-
-    // Which sources are hooked is known only now.
-    auto started = session->describe();
-    if (!started) return started.error();
-    meta->sources = started->sources;
-    meta->start_realtime = started->start_realtime;
-    if (auto status = writer->meta(*meta); !status) return status.error();
+    if (auto status = write_anchor(*writer, *anchor); !status) return status.error();
+    if (auto status = writer->threads(*threads); !status) return status.error();
     return Recorder(std::make_unique<Impl>(
-        Impl{*std::move(session), *std::move(writer), *std::move(meta), *anchor, own_cpu_time()}));
+        Impl{*std::move(session), *std::move(writer), *std::move(meta), TscTime{anchor->sync.tsc}, cpu_at_start}));
 }
 
 Status Recorder::pump(std::chrono::milliseconds timeout) {
@@ -124,7 +129,9 @@ Result<CaptureStats> Recorder::finish() {
     if (auto status = session.stop(); !status) return status.error();
     // One peek of a stopped ring is all that it holds.
     if (auto status = drain(session, writer); !status) return status.error();
-    if (const auto anchor = write_anchor(session, writer); !anchor) return anchor.error();
+    const auto anchor = take_anchor(session);
+    if (!anchor) return anchor.error();
+    if (auto status = write_anchor(writer, *anchor); !status) return status.error();
 
     for (const RingReader& ring : session.rings()) {
         const auto kernel = session.cpu_stats(ring.cpu());

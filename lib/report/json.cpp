@@ -143,7 +143,8 @@ Json stats_of(const DelayStats& stats, const BillWriter& writer) {
     return {{"count", stats.count},
             {"over", stats.over},
             {"sum", writer.ticks(stats.sum)},
-            {"max", writer.ticks(stats.max)}};
+            {"max", writer.ticks(stats.max)},
+            {"doubtful", stats.doubtful}};
 }
 
 void add_delays(Json& row, const ThreadDelays& delays, const BillWriter& writer) {
@@ -182,6 +183,7 @@ std::string to_json(const Analyzer& analyzer, const ReportContext& context) {
                       {"gaps", totals.gaps},
                       {"lost", totals.lost},
                       {"over", totals.over},
+                      {"doubtful", totals.doubtful},
                       {"bills", totals.bills},
                       {"incomplete", totals.incomplete}};
     json["anomalies"] = {{"lost_exits", anomalies.lost_exits},

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
+#include <utility>
 
 #include "hftmon/report.hpp"
 
@@ -28,10 +30,68 @@ TscTicks worst(const ThreadDelays& thread) noexcept {
     return std::max(thread.of(DelayKind::kWakeup).max, thread.of(DelayKind::kPreemption).max);
 }
 
+/// "3 lost_exits, 1 wrong_prev", without what is zero.
+std::string nonzero(std::initializer_list<std::pair<std::uint64_t, const char*>> counts) {
+    std::string text;
+    for (const auto& [count, name] : counts) {
+        if (count != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, name);
+    }
+    return text;
+}
+
+std::string completeness(const Analyzer& analyzer) {
+    const AnalyzerTotals& t = analyzer.totals();
+    const Anomalies& a = analyzer.anomalies();
+    std::string out;
+    const std::string missing = nonzero({{t.lost, "records missing"},
+                                         {t.gaps, "places where records are missing"},
+                                         {t.bad_records, "records damaged"},
+                                         {t.repeated, "records told twice"},
+                                         {t.unknown_types, "records of a type unknown to this version"}});
+    if (missing.empty())
+        out += fmt::format("{} records, none missing or damaged\n", t.records);
+    else
+        out += fmt::format("{} records, NOT complete: {}\n", t.records, missing);
+    if (a.unseen_wakings != 0) {
+        out += fmt::format("{} wakeups are not counted: who woke the thread, and when, was not recorded\n",
+                           a.unseen_wakings);
+    }
+    const std::string odd = nonzero({{a.lost_exits, "lost exits"},
+                                     {a.orphan_exits, "orphan exits"},
+                                     {a.orphaned_entries, "orphaned entries"},
+                                     {a.deep_nesting, "nested too deep"},
+                                     {a.wrong_prev, "wrong prev"},
+                                     {a.wrong_next, "wrong next"},
+                                     {a.unseen_moves, "unseen moves"},
+                                     {a.backwards, "times going back"},
+                                     {a.bad_ids, "bad ids"}});
+    if (!odd.empty()) {
+        out += fmt::format("{} (docs/json.md, anomalies): {}\n",
+                           t.gaps != 0 ? "unclear around what is missing" : "the records contradict each other", odd);
+    }
+    return out;
+}
+
+std::string threshold_text(Nanoseconds over) {
+    const std::int64_t ns = over.count();
+    if (ns % 1000 == 0) return fmt::format("{} us", ns / 1000);
+    return fmt::format("{} ns", ns);
+}
+
+std::string delays_text(const Analyzer& analyzer) {
+    const AnalyzerTotals& totals = analyzer.totals();
+    std::string out = fmt::format("{} delays of {} or longer", totals.over, threshold_text(analyzer.over()));
+    if (const std::size_t shown = analyzer.longest().size(); shown != 0 && shown < totals.over)
+        out += fmt::format("; shown above: the {} longest", shown);
+    out += '\n';
+    if (totals.doubtful != 0)
+        out += fmt::format("{} more may have been shorter: records are missing inside them\n", totals.doubtful);
+    return out;
+}
+
 }  // namespace
 
 std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
-    const AnalyzerTotals& totals = analyzer.totals();
     std::vector<const ThreadDelays*> threads = analyzer.threads();
     std::stable_sort(threads.begin(), threads.end(),
                      [](const ThreadDelays* a, const ThreadDelays* b) { return worst(*a) > worst(*b); });
@@ -54,15 +114,8 @@ std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
         out += fmt::format("{:<24}{}{}\n", "exited long ago", columns(exited.of(DelayKind::kWakeup), analyzer.clock()),
                            columns(exited.of(DelayKind::kPreemption), analyzer.clock()));
     }
-    out += fmt::format("{} events, {} lost in {} gaps, {} damaged, {} unknown, {} anomalies\n", totals.events,
-                       totals.lost, totals.gaps, totals.bad_records + totals.repeated, totals.unknown_types,
-                       analyzer.anomalies().total());
-    if (analyzer.anomalies().unseen_wakings > 0) {
-        out += fmt::format("{} wakeups are not counted: who woke the thread, and when, was not recorded\n",
-                           analyzer.anomalies().unseen_wakings);
-    }
-    out += fmt::format("{} delays over the threshold, {} itemised, {} of these incomplete\n", totals.over, totals.bills,
-                       totals.incomplete);
+    out += completeness(analyzer);
+    out += delays_text(analyzer);
     return out;
 }
 

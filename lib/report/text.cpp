@@ -13,17 +13,17 @@
 namespace hftmon {
 namespace {
 
-/// The unit that a whole table is in.
-struct Unit {
-    const char* name;
-    std::int64_t ns;
-};
+/// All times are in microseconds; how finely, a whole table has in common.
+struct Scale {
+    std::int64_t ns;  ///< that the last decimal stands for: 1 or 100
 
-Unit unit_for(std::int64_t ns) noexcept {
-    if (ns >= 10'000'000'000) return {"s", 1'000'000'000};
-    if (ns >= 10'000'000) return {"ms", 1'000'000};
-    return {"us", 1'000};
-}
+    static Scale of(std::int64_t total_ns) noexcept { return {total_ns < 1'000'000 ? 1 : 100}; }
+    [[nodiscard]] std::int64_t count(std::int64_t total_ns) const noexcept { return (total_ns + ns / 2) / ns; }
+    [[nodiscard]] std::string text(std::int64_t count) const {
+        if (ns == 1) return fmt::format("{}.{:03} us", count / 1000, count % 1000);
+        return fmt::format("{}.{} us", count / 10, count % 10);
+    }
+};
 
 /// Shares out `whole` in proportion to `parts`, so that the shares sum to it:
 /// each gets its floor, the largest remainders get one more.
@@ -48,15 +48,10 @@ std::vector<std::int64_t> apportion(const std::vector<std::int64_t>& parts, std:
     return shares;
 }
 
-/// Tenths, of a unit or of a percent.
-std::string tenths(std::int64_t value) { return fmt::format("{}.{}", value / 10, value % 10); }
-
-std::int64_t to_tenths(std::int64_t ns, const Unit& unit) noexcept { return (ns + unit.ns / 20) / (unit.ns / 10); }
-
 std::string duration(TscTicks ticks, const TscClock& clock) {
     const std::int64_t ns = clock.to_ns(ticks).count();
-    const Unit unit = unit_for(ns);
-    return tenths(to_tenths(ns, unit)) + " " + unit.name;
+    const Scale scale = Scale::of(ns);
+    return scale.text(scale.count(ns));
 }
 
 std::string printable(const Comm& comm) {
@@ -117,31 +112,38 @@ const char* relation_text(Relation relation, DelayKind kind) noexcept {
     return "behind ";
 }
 
+/// What the CPU did while an interrupt did not come. It need not be the cause.
+std::string meanwhile_text(const BillLine& line, const std::string& owner) {
+    if (line.cause == CauseKind::kThread) return "while " + owner + " ran";
+    if (line.cause == CauseKind::kIdle) return "while " + owner;
+    return "during " + owner;
+}
+
 std::string line_text(const BillLine& line, DelayKind kind, const IrqNames& irqs) {
     const bool is_thread = line.cause == CauseKind::kThread;
-    const std::string owner = is_thread ? thread_text(line.comm, line.subject, line.prio, line.policy)
-                                        : owner_text(line.cause, line.subject, irqs);
-    if (line.timer_late) return "timer interrupt late: " + owner;
+    std::string owner = is_thread ? thread_text(line.comm, line.subject, line.prio, line.policy)
+                                  : owner_text(line.cause, line.subject, irqs);
+    if (line.timer_late) return "timer interrupt late, " + meanwhile_text(line, owner);
     if (is_thread) return relation_text(line.relation, kind) + owner;
     if (line.cause == CauseKind::kIdle) {
-        const char* what = line.relation == Relation::kThrottled ? "throttled: the CPU left idle" : "idle exit";
+        const char* what = line.relation == Relation::kThrottled ? "throttled: the CPU idled" : "idle exit";
         return what + idle_text(line.subject);
     }
     return owner;
 }
 
-/// "+1.234567 s", and the local time of day where it is known.
+/// The local time of day where it is known, and "+1.234567 s".
 std::string moment_text(TscTime time, const ReportContext& context) {
     const auto offset = std::chrono::duration<double>(context.clock.to_ns(time - context.origin));
-    std::string text = fmt::format("+{:.6f} s", offset.count());
+    const std::string text = fmt::format("+{:.6f} s", offset.count());
     if (!context.has_wall_clock) return text;
     const Nanoseconds realtime = context.clock.realtime(time);
     const auto seconds = std::chrono::floor<std::chrono::seconds>(realtime);
     const std::time_t epoch = seconds.count();
     std::tm local{};
     if (::localtime_r(&epoch, &local) == nullptr) return text;
-    return text + fmt::format(" ({:02}:{:02}:{:02}.{:06})", local.tm_hour, local.tm_min, local.tm_sec,
-                              (realtime - seconds).count() / 1000);
+    return fmt::format("{:02}:{:02}:{:02}.{:06} ({})", local.tm_hour, local.tm_min, local.tm_sec,
+                       (realtime - seconds).count() / 1000, text);
 }
 
 std::string waker_text(const Bill& bill, const IrqNames& irqs) {
@@ -172,9 +174,10 @@ std::string start_text(const Bill& bill, const IrqNames& irqs) {
 }
 
 void append_incomplete(std::string& out, const Bill& bill) {
-    constexpr const char* kReasons[] = {
-        "records are missing inside this delay", "the waking was not seen, the delay began earlier",
-        "it ran on a CPU that it was not seen to move to", "it began before the history that is kept"};
+    constexpr const char* kReasons[] = {"records are missing inside this delay, it may have run meanwhile",
+                                        "the waking was not seen, the delay began earlier",
+                                        "it ran on a CPU that it was not seen to move to",
+                                        "it began before the history that is kept"};
     for (std::size_t bit = 0; bit < std::size(kReasons); ++bit) {
         if ((bill.incomplete & (1u << bit)) != 0) out += fmt::format("  incomplete: {}\n", kReasons[bit]);
     }
@@ -227,16 +230,16 @@ void append_table(std::string& out, const Bill& bill, const ReportContext& conte
     ticks.push_back(bill.unattributed.value);
 
     const std::int64_t ns = context.clock.to_ns(total).count();
-    const Unit unit = unit_for(ns);
-    const std::int64_t shown = to_tenths(ns, unit);
+    const Scale scale = Scale::of(ns);
+    const std::int64_t shown = scale.count(ns);
     const std::vector<std::int64_t> times = apportion(ticks, shown);
     const std::vector<std::int64_t> shares = apportion(ticks, 1000);
     std::size_t width = 44;
     for (const std::string& text : labels) width = std::max(width, text.size());
 
     for (std::size_t i = 0; i < labels.size(); ++i) {
-        out +=
-            fmt::format("  {:<{}} {:>8} {} {:>5}%", labels[i], width, tenths(times[i]), unit.name, tenths(shares[i]));
+        out += fmt::format("  {:<{}} {:>11} {:>3}.{}%", labels[i], width, scale.text(times[i]), shares[i] / 10,
+                           shares[i] % 10);
         if (i < rows) {
             out += fmt::format(" {:>4}x", bill.lines[i].stretches);
             const std::uint32_t faults = bill.lines[i].page_faults;
@@ -244,8 +247,7 @@ void append_table(std::string& out, const Bill& bill, const ReportContext& conte
         }
         out += '\n';
     }
-    out += fmt::format("  {:<{}} {:>8} {} {:>5}%\n", "", width, tenths(shown), unit.name,
-                       total.value > 0 ? "100.0" : "0.0");
+    out += fmt::format("  {:<{}} {:>11} {:>5}%\n", "", width, scale.text(shown), total.value > 0 ? "100.0" : "0.0");
 }
 
 }  // namespace
@@ -266,12 +268,13 @@ std::string priority_text(std::int16_t prio, Policy policy) {
 
 std::string to_text(const Bill& bill, const ReportContext& context) {
     const Delay& delay = bill.delay;
-    std::string out =
-        fmt::format("{} {} {} {} CPU {} at {}\n  {} to switch-in",
-                    thread_text(bill.thread.comm, delay.tid.value, delay.prio, delay.policy),
-                    delay.kind == DelayKind::kWakeup ? "woke" : "lost", duration(delay.length(), context.clock),
-                    delay.kind == DelayKind::kWakeup ? "late on" : "of", delay.cpu.value,
-                    moment_text(delay.start, context), start_text(bill, context.irqs));
+    const bool is_wakeup = delay.kind == DelayKind::kWakeup;
+    const bool has_gap = (bill.incomplete & kIncompleteGap) != 0;
+    std::string out = fmt::format(
+        "{} {} {}{} {} CPU {}, {} {}\n  {} to switch-in",
+        thread_text(bill.thread.comm, delay.tid.value, delay.prio, delay.policy), is_wakeup ? "woke" : "lost",
+        has_gap ? "at most " : "", duration(delay.length(), context.clock), is_wakeup ? "late on" : "of",
+        delay.cpu.value, is_wakeup ? "due" : "from", moment_text(delay.start, context), start_text(bill, context.irqs));
     if (delay.hops.size() > 1) out += fmt::format(", moved {}x while waiting", delay.hops.size() - 1);
     out += '\n';
     append_table(out, bill, context);

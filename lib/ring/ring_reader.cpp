@@ -13,6 +13,7 @@ namespace {
 // C++20 has no atomic_ref<const T>; the load does not write.
 template <class T>
 T load(const T& word, std::memory_order order) noexcept {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
     return std::atomic_ref<T>(const_cast<T&>(word)).load(order);
 }
 

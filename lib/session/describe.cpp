@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <fstream>
+#include <system_error>
 
 #include "hftmon/session.hpp"
 
@@ -40,7 +40,8 @@ std::string source_reason(const SourceStatus& status) {
         case HFTMON_SOURCE_MISSING: return "this kernel has no such tracepoint";
         case HFTMON_SOURCE_MISMATCH: return "the kernel's prototype is not one that the module was built for";
         case HFTMON_SOURCE_FAILED:
-            return fmt::format("hooking it failed: {}", std::strerror(static_cast<int>(status.error)));
+            return fmt::format("hooking it failed: {}",
+                               std::generic_category().message(static_cast<int>(status.error)));
         default: return "unknown state";
     }
 }

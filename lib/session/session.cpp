@@ -53,7 +53,8 @@ Error open_error() {
     switch (err) {
         case ENOENT:
         case ENXIO:
-        case ENODEV: return {ErrorCode::kNotFound, err, what, "load the module: modprobe hftmon"};
+        case ENODEV:
+            return {ErrorCode::kNotFound, err, what, "load the module: modprobe hftmon; make dkms-install builds it"};
         case EACCES:
         case EPERM:
             return {ErrorCode::kNoPermission, err, what, "run as root, or with CAP_PERFMON and access to the device"};

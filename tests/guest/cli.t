@@ -21,8 +21,19 @@ for command in status record dump; do
 	complains "$command with an unknown option" 2 "" hftctl $command --frobnicate
 done
 complains "an option without its value" 2 "" hftctl dump -i
-complains "two commands" 2 "" hftctl status dump
-complains "an argument that nobody wants" 2 "" hftctl status everything
+complains "two commands" 2 "dump" hftctl status dump
+complains "an argument that nobody wants" 2 "everything" hftctl status everything
+complains "a command to run without --" 2 "behind --" hftctl record sleep 1
+complains "a misspelt option" 2 "no option --to" hftctl spikes a.hft --to 3
+complains "-- without a command" 2 "no command behind --" hftctl record -d 1ms -o a.hft --
+complains "a command that status would have to run" 2 "" hftctl status -- true
+complains "both a capture and a command" 2 "not both" hftctl spikes a.hft -- true
+for option in --cpu --duration --ring --output --pid; do
+	complains "an empty $option" 2 "must not be empty" hftctl record "$option" ""
+done
+complains "an empty capture name" 2 "must not be empty" hftctl spikes ""
+complains "a live option with a capture" 2 "live" hftctl spikes a.hft --cpu 0
+complains "a duration without a unit" 2 "--over: '5'" hftctl spikes a.hft --over 5
 check "--help" hftctl --help
 check "record --help" hftctl record --help
 check "--version" hftctl --version
@@ -36,7 +47,7 @@ done
 for size in x 0 1 100 31K 3M -1M 1T 2G 4G 1.5M 0K 999999999999999999999 K; do
 	complains "ring size '$size'" 2 "" hftctl record -d 1ms -o a.hft --ring="$size"
 done
-for pid in x -1 1.5 99999999999999; do
+for pid in x -1 0 1.5 99999999999999; do
 	complains "pid '$pid'" 2 "" hftctl record -d 1ms -o a.hft --pid="$pid"
 done
 sleep 0 &
@@ -50,7 +61,7 @@ check_not "no capture file was left by all that" test -e a.hft
 
 complains "dump of a file that is not there" 1 "No such file" hftctl dump -i nowhere.hft
 complains "dump without a file" 1 "No such file" hftctl dump
-complains "dump of a folder" 2 "not a regular file" hftctl dump -i .
+complains "dump of a folder" 1 "not a regular file" hftctl dump -i .
 : >empty
 complains "dump of an empty file" 1 "" hftctl dump -i empty
 complains "dump of a foreign file" 1 "" hftctl dump -i "$BIN/hftctl"
@@ -61,9 +72,9 @@ complains "dump of noise" 1 "" hftctl dump -i noise
 printf x >short
 complains "dump of one byte" 1 "" hftctl dump -i short
 mkfifo pipe
-complains "dump of a pipe" 2 "not a regular file" timeout 10 "$BIN/hftctl" dump -i pipe
-complains "dump of a device" 2 "not a regular file" hftctl dump -i /dev/null
-complains "dump with an empty name" 1 "" hftctl dump -i ""
+complains "dump of a pipe" 1 "not a regular file" timeout 10 "$BIN/hftctl" dump -i pipe
+complains "dump of a device" 1 "not a regular file" hftctl dump -i /dev/null
+complains "dump with an empty name" 2 "empty" hftctl dump -i ""
 if [[ $(id -u) == 0 ]] && setpriv --reuid 65534 --clear-groups true 2>/dev/null; then
 	cp empty secret
 	chmod 600 secret
@@ -130,6 +141,11 @@ check "an output that nobody reads is no crash" bash -c \
 	'"$0" dump -i whole.hft 2>err | head -n 1 >/dev/null; status=${PIPESTATUS[0]}; ((status <= 1 || status == 141))' "$BIN/hftctl"
 check "the input may be the output of a cut capture of one CPU" hftctl dump -i whole.hft --cpu 0
 complains "dump with a bad CPU list" 2 "" hftctl dump -i whole.hft --cpu x
+complains "dump of a CPU that was not recorded" 1 "no CPU 77" hftctl dump whole.hft --cpu 77
+complains "a thread that the capture does not know" 1 "knows no process or thread 4000000" \
+	hftctl spikes whole.hft -p 4000000
+check "an older capture stays when recording cannot start" bash -c \
+	'cp whole.hft kept.hft; ! "$0" record -o kept.hft -- nosuchcommand && cmp whole.hft kept.hft' "$BIN/hftctl"
 sound "the capture" --lossless whole.hft
 
 # ---- signals ---------------------------------------------------------------

@@ -113,21 +113,32 @@ public:
         Tsc moving = 0;
         Tsc moved = 0;
         hogging_ = 0;
-        until_ = round.give_up();
+        second_starts_ = false;
+        until_ = second_until_ = round.give_up();
         set_affinity(victim_.worker().tid(), {setting.cpu});
         auto waiting = start_victim();
-        auto first = first_.run([&] { first_spin = hog(round); });
-        auto second = second_.run([&] { second_spin = hog(round); });
+        auto first = first_.run([&] {
+            sleep_until(round.offender_start);
+            first_spin = hog(until_);
+        });
+        // As late as possible: a machine that emulates its CPUs has not always two to give.
+        auto second = second_.run([&] {
+            while (!second_starts_ && tsc_now() < second_until_) sleep_until(mono_now() + Round::kLead / 10);
+            second_spin = hog(second_until_);
+        });
         waker_
             .run([&] {
                 sleep_until(round.wake);
-                while (hogging_ < 2) sleep_until(mono_now() + Round::kLead / 10);
+                while (hogging_ < 1) sleep_until(mono_now() + Round::kLead / 10);
                 const Tsc woken = wake();
                 sleep_until(mono_now() + setting.length_ns / 2);
+                second_starts_ = true;
+                while (hogging_ < 2 && tsc_now() < second_until_) sleep_until(mono_now() + Round::kLead / 10);
                 moving = tsc_now();
                 set_affinity(victim_.worker().tid(), {setting.second_cpu});
                 moved = tsc_now();
-                until_ = std::max(woken + round.length(), moved + round.length() / 2);
+                until_ = moved;
+                second_until_ = std::max(woken + round.length(), moved + round.length() / 2);
             })
             .get();
         waiting.get();
@@ -142,10 +153,9 @@ public:
     }
 
 private:
-    Spin hog(const Round& round) {
-        sleep_until(round.offender_start);
+    Spin hog(const std::atomic<Tsc>& until) {
         ++hogging_;
-        return spin_while([&](Tsc, Tsc now) { return now < until_; });
+        return spin_while([&](Tsc, Tsc now) { return now < until; });
     }
     static Cause to_cause(const Worker& hog, const Spin& spin, Tsc start, Tsc end) {
         return {.kind = "thread",
@@ -159,7 +169,9 @@ private:
     }
 
     std::atomic<int> hogging_ = 0;
+    std::atomic<bool> second_starts_ = false;
     std::atomic<Tsc> until_ = 0;
+    std::atomic<Tsc> second_until_ = 0;
     Worker first_;
     Worker second_;
 };

@@ -2,8 +2,11 @@
 #include "tools/hftctl/capture_summary.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <array>
 #include <chrono>
+#include <ctime>
 
 #include "hftmon/clock.hpp"
 
@@ -53,17 +56,53 @@ std::string to_text(const CaptureSummary& s) {
     return text;
 }
 
-nlohmann::ordered_json to_json(const CaptureSummary& s) {
-    const auto if_timed = [&s](double value) { return s.seconds > 0 ? nlohmann::ordered_json(value) : nullptr; };
-    return {{"produced", s.produced},
-            {"read", s.read},
-            {"lost", s.lost},
-            {"overwritten", s.overwritten},
-            {"cpus", s.cpus},
-            {"seconds", if_timed(s.seconds)},
-            {"probe_share", if_timed(s.probe_share)},
-            {"probe_ns", s.probe_ns},
-            {"collector_share", if_timed(s.collector_share)}};
+std::string head_text(const hftmon::CaptureMeta& meta, const std::optional<hftmon::CaptureStats>& stats) {
+    std::string text = fmt::format("{}, kernel {}, {} CPUs", meta.hostname, meta.kernel_release, meta.cpus.size());
+    const std::time_t start = std::chrono::duration_cast<std::chrono::seconds>(meta.start_realtime).count();
+    std::tm local{};
+    std::array<char, 40> when{};
+    if (start != 0 && ::localtime_r(&start, &local) != nullptr &&
+        std::strftime(when.data(), when.size(), "%Y-%m-%d %H:%M:%S %z", &local) != 0) {
+        text += fmt::format(", {}", when.data());
+    }
+    if (stats && stats->observed.count() > 0) {
+        text += fmt::format(", {:.1f} s", std::chrono::duration<double>(stats->observed).count());
+    }
+    if (!meta.command_line.empty()) text += fmt::format(": {}", fmt::join(meta.command_line, " "));
+    for (char& c : text) {
+        if (c < ' ' || c > '~') c = '?';
+    }
+    return text;
+}
+
+nlohmann::ordered_json about_json(const hftmon::CaptureMeta& meta, const std::optional<hftmon::CaptureStats>& stats) {
+    using Json = nlohmann::ordered_json;
+    Json json{{"host", meta.hostname},
+              {"kernel", meta.kernel_release},
+              {"machine", meta.machine},
+              {"backend", meta.backend},
+              {"command_line", meta.command_line},
+              {"start_realtime_ns", meta.start_realtime.count() != 0 ? Json(meta.start_realtime.count()) : Json()},
+              {"subjects", Json::array()}};
+    if (!stats) return json;
+    const CaptureSummary s = summarize(meta, *stats);
+    const auto if_timed = [&s](double value) { return s.seconds > 0 ? Json(value) : Json(); };
+    json["produced"] = s.produced;
+    json["read"] = s.read;
+    json["lost"] = s.lost;
+    json["overwritten"] = s.overwritten;
+    json["cpus"] = s.cpus;
+    json["seconds"] = if_timed(s.seconds);
+    json["probe_share"] = if_timed(s.probe_share);
+    json["probe_ns"] = s.probe_ns;
+    json["collector_share"] = if_timed(s.collector_share);
+    return json;
+}
+
+std::string list_text(const std::vector<hftmon::Tid>& tids) {
+    std::string text;
+    for (const hftmon::Tid tid : tids) text += fmt::format("{}{}", text.empty() ? "" : ", ", tid.value);
+    return text;
 }
 
 }  // namespace hftctl

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "hftmon/capture.hpp"
 
@@ -24,6 +26,12 @@ CaptureSummary summarize(const hftmon::CaptureMeta& meta, const hftmon::CaptureS
 
 /// Two lines, each ended by a newline.
 std::string to_text(const CaptureSummary& summary);
-nlohmann::ordered_json to_json(const CaptureSummary& summary);
+
+/// Where, when, how long, by which command: one line without its end.
+std::string head_text(const hftmon::CaptureMeta& meta, const std::optional<hftmon::CaptureStats>& stats);
+/// The same and the summary, with an empty list "subjects": docs/json.md, "capture".
+nlohmann::ordered_json about_json(const hftmon::CaptureMeta& meta, const std::optional<hftmon::CaptureStats>& stats);
+/// "12, 34"
+std::string list_text(const std::vector<hftmon::Tid>& tids);
 
 }  // namespace hftctl

@@ -3,11 +3,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <sstream>
 #include <utility>
 
 namespace hftctl {
@@ -22,10 +25,38 @@ void close_fd(int& fd) {
     fd = -1;
 }
 
+Error cannot_run(const std::string& name, int error) {
+    const auto code = error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kNoPermission;
+    return {code, error, fmt::format("cannot run '{}'", name), ""};
+}
+
+/// Would execvp(3) find it? 0 or an errno. Asked before anything is recorded;
+/// execvp() has the last word.
+int find_command(const std::string& name) {
+    const auto check = [](const std::string& path) {
+        struct stat info {};
+        if (::stat(path.c_str(), &info) != 0) return errno;
+        if (S_ISDIR(info.st_mode)) return EISDIR;
+        return ::access(path.c_str(), X_OK) == 0 ? 0 : errno;
+    };
+    if (name.find('/') != std::string::npos) return check(name);
+    const char* variable = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    std::istringstream folders(variable != nullptr ? variable : "/bin:/usr/bin");
+    int worst = ENOENT;
+    for (std::string folder; std::getline(folders, folder, ':');) {
+        const int error = check((folder.empty() ? "." : folder) + "/" + name);
+        if (error == 0) return 0;
+        if (error == EACCES) worst = EACCES;
+    }
+    return worst;
+}
+
 [[noreturn]] void run_child(const std::vector<std::string>& command, int go_fd, int error_fd) {
     char byte = 0;
     if (::read(go_fd, &byte, 1) != 1) ::_exit(127);  // the parent gave up
     std::vector<char*> argv;
+    argv.reserve(command.size() + 1);
+    // execvp(3) promises not to write. NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
     for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
     ::execvp(argv[0], argv.data());
@@ -56,6 +87,7 @@ Child::~Child() {
 }
 
 hftmon::Result<Child> Child::spawn(const std::vector<std::string>& command) {
+    if (const int error = find_command(command.front()); error != 0) return cannot_run(command.front(), error);
     std::array<int, 2> go{}, error{};
     if (::pipe2(go.data(), O_CLOEXEC) != 0) return Error{ErrorCode::kSystem, errno, "cannot make a pipe", ""};
     if (::pipe2(error.data(), O_CLOEXEC) != 0) {
@@ -91,8 +123,7 @@ hftmon::Status Child::release() {
     } while (got < 0 && errno == EINTR);
     close_fd(error_fd_);
     if (got != sizeof(error)) return hftmon::ok();
-    const auto code = error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kNoPermission;
-    return Error{code, error, fmt::format("cannot run '{}'", name_), ""};
+    return cannot_run(name_, error);
 }
 
 bool Child::ended() {

@@ -63,9 +63,15 @@ int run_dump(const DumpOptions& options) {
     if (!capture) return report(capture.error());
     std::vector<hftmon::CpuId> cpus;
     if (!options.cpus.empty()) {
-        auto list = parse_cpu_list(options.cpus);
+        auto list = parse_cpu_list("--cpu", options.cpus);
         if (!list) return report(list.error());
         cpus = *std::move(list);
+        const auto& have = capture->meta().cpus;
+        for (const hftmon::CpuId cpu : cpus) {
+            if (std::find(have.begin(), have.end(), cpu) == have.end())
+                return report(
+                    {hftmon::ErrorCode::kNotFound, 0, fmt::format("no CPU {} in {}", cpu.value, options.path), ""});
+        }
     }
 
     // Names first: a thread may be named only after it has been seen.
@@ -115,12 +121,16 @@ int run_dump(const DumpOptions& options) {
 
 }  // namespace
 
-void add_dump(CLI::App& app, int& exit_code) {
+void add_dump(CLI::App& app, Invocation& invocation) {
     auto* command = app.add_subcommand("dump", "Records of a capture as text: TSC, seconds, [CPU], event");
     auto options = std::make_shared<DumpOptions>();
-    command->add_option("-i,--input", options->path, "Capture file (default: hftmon.capture)")->type_name("FILE");
-    command->add_option("-C,--cpu", options->cpus, "These CPUs only, e.g. 0-3,7")->type_name("CPUS");
-    command->callback([options, &exit_code] { exit_code = run_dump(*options); });
+    command->add_option("-i,--input,FILE", options->path, "Capture file (default: hftmon.capture)")
+        ->type_name("")
+        ->check(not_empty());
+    command->add_option("-C,--cpu", options->cpus, "These CPUs only, e.g. 0-3,7")
+        ->type_name("CPUS")
+        ->check(not_empty());
+    command->callback([options, &invocation] { invocation.exit_code = run_dump(*options); });
 }
 
 }  // namespace hftctl

@@ -54,15 +54,14 @@ void print_summary(const RecordOptions& options, hftmon::Recorder& recorder, con
     }
 }
 
-int run_record(const RecordOptions& options) {
+int run_record(const RecordOptions& options, const std::vector<std::string>& command) {
     auto parsed = options.capture.parse();
     if (!parsed) return report(parsed.error());
 
     std::optional<Child> child;
-    hftmon::Recorder::Options recorder_options{parsed->session, options.path, parsed->subjects,
-                                               options.capture.command};
-    if (!options.capture.command.empty()) {
-        auto spawned = Child::spawn(options.capture.command);
+    hftmon::Recorder::Options recorder_options{parsed->session, options.path, parsed->subjects, command};
+    if (!command.empty()) {
+        auto spawned = Child::spawn(command);
         if (!spawned) return report(spawned.error());
         child.emplace(*std::move(spawned));
         recorder_options.subjects.push_back(child->pid());
@@ -96,14 +95,19 @@ int run_record(const RecordOptions& options) {
 
 }  // namespace
 
-void add_record(CLI::App& app, int& exit_code) {
-    auto* command = app.add_subcommand("record", "Capture to a file");
+void add_record(CLI::App& app, Invocation& invocation) {
+    auto* command = app.add_subcommand("record", "Capture to a file; hftctl spikes FILE explains it");
     auto options = std::make_shared<RecordOptions>();
-    command->add_option("-o,--output", options->path, "Capture file (default: hftmon.capture)")->type_name("FILE");
+    command->add_option("-o,--output", options->path, "Capture file, overwritten (default: hftmon.capture)")
+        ->type_name("FILE")
+        ->check(not_empty());
     command->add_flag("--flight", options->capture.flight,
                       "Flight recorder: keep only what the rings hold, write it at the end");
     options->capture.add_to(*command);
-    command->callback([options, &exit_code] { exit_code = run_record(*options); });
+    command->footer(
+        "hftctl record [OPTIONS] -- COMMAND... runs COMMAND and stops when it ends; it is never killed.\n"
+        "Its threads are then those of interest.");
+    command->callback([options, &invocation] { invocation.exit_code = run_record(*options, invocation.child); });
 }
 
 }  // namespace hftctl

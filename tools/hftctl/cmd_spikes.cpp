@@ -31,20 +31,22 @@ struct SpikesOptions {
 };
 
 /// A delay over the threshold makes the exit status kExitThreshold.
-/// `summary`: of the capture, absent when live or when the capture was cut.
+/// `about`: the capture; null when live, where the bills have been shown as they
+/// came. `summary`: last lines of the text.
 int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer, bool has_wall_clock,
-                  bool bills_were_shown, const std::optional<CaptureSummary>& summary) {
+                  const nlohmann::ordered_json& about, const std::string& summary) {
     const hftmon::ReportContext context{analyzer.clock(), analyzer.irqs(), analyzer.timeline().first(), has_wall_clock};
     if (options.json) {
         auto json = nlohmann::ordered_json::parse(hftmon::to_json(analyzer, context));
-        json["capture"] = summary ? to_json(*summary) : nlohmann::ordered_json();
+        json["threshold_ns"] = analyzer.over().count();
+        json["capture"] = about;
         fmt::print("{}\n", json.dump());
     } else {
-        if (!bills_were_shown) {
+        if (!about.is_null()) {
             for (const hftmon::Bill* bill : analyzer.longest()) fmt::print("{}\n", hftmon::to_text(*bill, context));
         }
         fmt::print("{}", hftmon::summary_text(analyzer));
-        if (summary) fmt::print("{}", to_text(*summary));
+        fmt::print("{}", summary);
     }
     if (options.check) {
         const auto violations = analyzer.check_invariants();
@@ -64,15 +66,32 @@ hftmon::AnalyzerOptions analyzer_options(const SpikesOptions& options, Nanosecon
     return result;
 }
 
+/// Whoever -p names must have been there: a mistyped number is not "no delay".
+std::optional<hftmon::Error> find_missing(const hftmon::Analyzer& analyzer, const std::vector<hftmon::Tid>& tids,
+                                          const std::string& path) {
+    for (const hftmon::Tid tid : tids) {
+        if (analyzer.names().lookup(tid, analyzer.timeline().now())) continue;
+        return hftmon::Error{hftmon::ErrorCode::kNotFound, 0,
+                             fmt::format("{} knows no process or thread {}", path, tid.value),
+                             "hftctl dump shows who was there"};
+    }
+    return std::nullopt;
+}
+
 int run_offline(const SpikesOptions& options, Nanoseconds over) {
+    if (const auto option = options.capture.live_only(); !option.empty()) {
+        return report({hftmon::ErrorCode::kInvalidArgument, 0, fmt::format("{} is for live use", option),
+                       "what is in a capture was chosen when it was recorded"});
+    }
+    auto asked = parse_subjects("--pid", options.capture.pids);
+    if (!asked) return report(asked.error());
     const auto capture = open_capture(options.input);
     if (!capture) return report(capture.error());
 
-    std::vector<hftmon::Tid> subjects = capture->meta().subjects;
-    if (!options.capture.pids.empty()) {
-        subjects.clear();
-        for (const std::uint32_t pid : options.capture.pids) subjects.push_back({pid});
-    }
+    const bool as_recorded = options.capture.pids.empty() && !capture->meta().subjects.empty();
+    const std::vector<hftmon::Tid> subjects = as_recorded        ? capture->meta().subjects
+                                              : asked->everybody ? std::vector<hftmon::Tid>{}
+                                                                 : asked->tids;
     hftmon::Analyzer analyzer(capture->clock(), analyzer_options(options, over, subjects));
     for (const auto& list : capture->threads()) analyzer.add_threads(list.entries, list.from, list.to);
     for (const auto& irq : capture->irqs()) analyzer.add_irq(irq.irq, irq.name);
@@ -86,12 +105,17 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
         analyzer.consume(cpu, position, records);
     });
     analyzer.finish();
-    if (!options.capture.pids.empty() && analyzer.threads().empty()) {
-        fmt::print(stderr, "note: none of the threads that -p names had a delay in this capture\n");
+    if (const auto missing = find_missing(analyzer, asked->tids, options.input)) return report(*missing);
+    if (!options.json) {
+        fmt::print("{}\n", head_text(capture->meta(), capture->stats()));
+        if (as_recorded)
+            fmt::print("threads: {}, as recorded (others: -p PID, everybody: -p all)\n", list_text(subjects));
+        fmt::print("\n");
     }
-    std::optional<CaptureSummary> summary;
-    if (capture->stats()) summary = summarize(capture->meta(), *capture->stats());
-    return finish_report(options, analyzer, !capture->clock_syncs().empty(), false, summary);
+    auto about = about_json(capture->meta(), capture->stats());
+    for (const hftmon::Tid tid : subjects) about["subjects"].push_back(tid.value);
+    return finish_report(options, analyzer, !capture->clock_syncs().empty(), about,
+                         capture->stats() ? to_text(summarize(capture->meta(), *capture->stats())) : "");
 }
 
 /// A session whose records are analysed as they come.
@@ -148,7 +172,7 @@ hftmon::Status add_threads(const hftmon::Session& session, hftmon::Analyzer& ana
     return hftmon::ok();
 }
 
-int run_live(const SpikesOptions& options, Nanoseconds over) {
+int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<std::string>& command) {
     auto parsed = options.capture.parse();
     if (!parsed) return report(parsed.error());
     auto session = hftmon::Session::open();
@@ -156,8 +180,8 @@ int run_live(const SpikesOptions& options, Nanoseconds over) {
     if (auto status = session->setup(parsed->session); !status) return report(status.error());
 
     std::optional<Child> child;
-    if (!options.capture.command.empty()) {
-        auto spawned = Child::spawn(options.capture.command);
+    if (!command.empty()) {
+        auto spawned = Child::spawn(command);
         if (!spawned) return report(spawned.error());
         child.emplace(*std::move(spawned));
         parsed->subjects.push_back(child->pid());
@@ -203,33 +227,36 @@ int run_live(const SpikesOptions& options, Nanoseconds over) {
     if (lost != 0)
         fmt::print(stderr, "note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
     if (live.late() != 0) fmt::print(stderr, "note: {} records came too late to be put in order\n", live.late());
-    return finish_report(options, analyzer, true, !options.json, std::nullopt);
+    return finish_report(options, analyzer, true, nullptr, "");
 }
 
-int run_spikes(const SpikesOptions& options) {
-    const auto over = parse_duration(options.over);
+int run_spikes(const SpikesOptions& options, const std::vector<std::string>& command) {
+    const auto over = parse_duration("--over", options.over);
     if (!over) return report(over.error());
-    return options.input.empty() ? run_live(options, *over) : run_offline(options, *over);
+    if (options.input.empty()) return run_live(options, *over, command);
+    if (command.empty()) return run_offline(options, *over);
+    return report(
+        {hftmon::ErrorCode::kInvalidArgument, 0, "a command is run live, or a capture is read, not both", ""});
 }
 
 }  // namespace
 
-void add_spikes(CLI::App& app, int& exit_code) {
-    auto* command = app.add_subcommand("spikes", "Delays over a threshold, each with its bill by cause");
+void add_spikes(CLI::App& app, Invocation& invocation) {
+    auto* command =
+        app.add_subcommand("spikes", "Delays over a threshold, each with its bill by cause: live, or of a capture");
     auto options = std::make_shared<SpikesOptions>();
-    auto* input =
-        command->add_option("-i,--input", options->input, "Analyse this capture (default: live)")->type_name("FILE");
-    command->add_option("--over", options->over, "Threshold (default: 50us)")->type_name("TIME");
-    command->add_option("--top", options->top, "Bills to show from a capture, the longest (default: 10)")
-        ->type_name("N")
-        ->check(CLI::Range(0, 1'000'000));
-    command->add_flag("--json", options->json, "Machine-readable output (docs/json.md)");
+    command->add_option("-i,--input,FILE", options->input, "Analyse this capture (default: live)")
+        ->type_name("")
+        ->check(not_empty());
+    command->add_option("--over", options->over, "Threshold (default: 50us)")->type_name("TIME")->check(not_empty());
+    command->add_option("--top", options->top, "Bills to show of a capture, the longest (default: 10)")->type_name("N");
+    command->add_flag("--json", options->json, "Machine-readable output (docs/json.md); live: at the end");
     command->add_flag("--check", options->check, "Verify the analysis' invariants; broken ones are an error");
     options->capture.add_to(*command);
-    // What is in a capture was chosen when it was recorded.
-    for (const char* live_only : {"--cpu", "--duration", "--ring", "command"}) input->excludes(live_only);
-    command->footer("Exit status 3: a delay over the threshold was found.");
-    command->callback([options, &exit_code] { exit_code = run_spikes(*options); });
+    command->footer(
+        "hftctl spikes FILE explains a capture; without FILE it captures and explains live, until Ctrl-C, or until\n"
+        "COMMAND ends in hftctl spikes [OPTIONS] -- COMMAND...\nExit status 3: a delay over the threshold was found.");
+    command->callback([options, &invocation] { invocation.exit_code = run_spikes(*options, invocation.child); });
 }
 
 }  // namespace hftctl

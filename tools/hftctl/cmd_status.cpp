@@ -74,11 +74,11 @@ int run_status(bool as_json) {
 
 }  // namespace
 
-void add_status(CLI::App& app, int& exit_code) {
+void add_status(CLI::App& app, Invocation& invocation) {
     auto* command = app.add_subcommand("status", "What can be captured here, and what cannot and why");
     auto as_json = std::make_shared<bool>(false);
     command->add_flag("--json", *as_json, "Machine-readable output");
-    command->callback([as_json, &exit_code] { exit_code = run_status(*as_json); });
+    command->callback([as_json, &invocation] { invocation.exit_code = run_status(*as_json); });
 }
 
 }  // namespace hftctl

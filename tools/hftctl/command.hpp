@@ -3,6 +3,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
 #include "hftmon/result.hpp"
 
@@ -22,10 +24,19 @@ int report(const hftmon::Error& error);
 bool stop_requested();
 void install_stop_handlers();
 
-/// Each adds its subcommand; what the command returns is put into exit_code.
-void add_status(CLI::App& app, int& exit_code);
-void add_record(CLI::App& app, int& exit_code);
-void add_spikes(CLI::App& app, int& exit_code);
-void add_dump(CLI::App& app, int& exit_code);
+/// What the command line said behind "--", and how it all ends.
+struct Invocation {
+    std::vector<std::string> child;  ///< the command to run; empty: none
+    int exit_code = kExitOk;
+};
+
+/// Each adds its subcommand.
+void add_status(CLI::App& app, Invocation& invocation);
+void add_record(CLI::App& app, Invocation& invocation);
+void add_spikes(CLI::App& app, Invocation& invocation);
+void add_dump(CLI::App& app, Invocation& invocation);
+
+/// For options whose value must be there: an unset shell variable is a mistake.
+CLI::Validator not_empty();
 
 }  // namespace hftctl

@@ -11,6 +11,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "tools/hftctl/command.hpp"
+
 namespace hftctl {
 
 using hftmon::Error;
@@ -19,8 +21,10 @@ using hftmon::Result;
 
 namespace {
 
-Error bad_value(std::string_view what, const std::string& text, std::string hint) {
-    return {ErrorCode::kInvalidArgument, 0, fmt::format("'{}' is not {}", text, what), std::move(hint)};
+constexpr const char* kDefaultRing = "2M";
+
+Error bad_value(std::string_view option, std::string_view what, const std::string& text, std::string hint) {
+    return {ErrorCode::kInvalidArgument, 0, fmt::format("{}: '{}' is not {}", option, text, what), std::move(hint)};
 }
 
 /// The number at the start of `text`; nothing if there is none or it is negative.
@@ -35,24 +39,25 @@ std::optional<Number> leading_number(std::string_view& text) {
 
 }  // namespace
 
-Result<hftmon::Nanoseconds> parse_duration(const std::string& text) {
+Result<hftmon::Nanoseconds> parse_duration(std::string_view option, const std::string& text) {
     struct Unit {
         std::string_view name;
         double ns;
     };
-    static constexpr std::array<Unit, 6> kUnits = {
-        {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
+    static constexpr std::array<Unit, 7> kUnits = {
+        {{"ns", 1}, {"us", 1e3}, {"\u00b5s", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
     constexpr double kLongest = 100 * 365.0 * 86400e9;
     std::string_view rest = text;
     const auto number = leading_number<double>(rest);
     const auto unit = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == rest; });
+    if (number && *number == 0 && rest.empty()) return hftmon::Nanoseconds(0);
     if (!number || unit == kUnits.end() || !(*number * unit->ns <= kLongest)) {
-        return bad_value("a duration", text, "a number and a unit: 250ns, 50us, 1.5ms, 10s, 5m, 1h");
+        return bad_value(option, "a duration", text, "a number and a unit: 250ns, 50us, 1.5ms, 10s, 5m, 1h");
     }
     return hftmon::Nanoseconds(std::llround(*number * unit->ns));
 }
 
-Result<std::vector<hftmon::CpuId>> parse_cpu_list(const std::string& text) {
+Result<std::vector<hftmon::CpuId>> parse_cpu_list(std::string_view option, const std::string& text) {
     constexpr std::uint32_t kMaxCpus = 8192;  // the ABI's limit
     std::vector<hftmon::CpuId> cpus;
     std::string_view rest = text;
@@ -73,60 +78,95 @@ Result<std::vector<hftmon::CpuId>> parse_cpu_list(const std::string& text) {
         if (!rest.starts_with(',')) break;
         rest.remove_prefix(1);
     }
-    return bad_value("a list of CPUs", text, "numbers and ranges below 8192: 0-3,7");
+    return bad_value(option, "a list of CPUs", text, "numbers and ranges below 8192: 0-3,7");
 }
 
-Result<std::uint64_t> parse_size(const std::string& text) {
+Result<std::uint64_t> parse_size(std::string_view option, const std::string& text) {
     std::string_view rest = text;
     const auto number = leading_number<std::uint64_t>(rest);
-    const std::string_view units = "KMG";
-    const auto unit = rest.empty() ? 0 : units.find(rest) + 1;
-    if (!number || rest.size() > 1 || (!rest.empty() && unit == 0) || *number > (std::uint64_t{1} << 30)) {
-        return bad_value("a size", text, "bytes, with K, M or G: 512K, 4M");
+    const std::string_view units = "KMGkmg";
+    const auto unit = rest.empty() ? 0 : units.find(rest) % 3 + 1;
+    if (!number || rest.size() > 1 || (!rest.empty() && units.find(rest) == units.npos) ||
+        *number > (std::uint64_t{1} << 30)) {
+        return bad_value(option, "a size", text, "bytes, with K, M or G: 512K, 4M");
     }
     return *number << (10 * unit);
 }
 
+Result<Subjects> parse_subjects(std::string_view option, const std::vector<std::string>& words) {
+    constexpr std::uint32_t kTidLimit = 4u << 20;  // PID_MAX_LIMIT
+    Subjects subjects;
+    for (const std::string& word : words) {
+        if (word == "all") {
+            subjects.everybody = true;
+            continue;
+        }
+        std::string_view rest = word;
+        const auto number = leading_number<std::uint32_t>(rest);
+        if (!number || !rest.empty() || *number == 0 || *number >= kTidLimit) {
+            return bad_value(option, "a process or thread ID", word, "a number, as ps -eL shows, or 'all'");
+        }
+        subjects.tids.push_back({*number});
+    }
+    return subjects;
+}
+
+CLI::Validator not_empty() {
+    return {[](std::string& value) { return std::string(value.empty() ? "must not be empty" : ""); }, ""};
+}
+
 void CaptureOptions::add_to(CLI::App& app) {
-    app.add_option("-p,--pid", pids, "Processes, with their children, or threads of interest (all events are captured)")
-        ->type_name("PID")
+    app.add_option("-p,--pid", pids, "Processes, with their children, or threads of interest; all: everybody")
+        ->type_name("PID[,PID]")
         ->delimiter(',')
+        ->check(not_empty())
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->allow_extra_args(false);
-    app.add_option("-C,--cpu", cpus, "Capture these CPUs only, e.g. 0-3,7 (default: all)")->type_name("CPUS");
-    app.add_option("-d,--duration", duration, "Stop after this time, e.g. 10s (default: Ctrl-C)")->type_name("TIME");
-    app.add_option("--ring", ring_size, "Ring buffer per CPU, a power of two (default: 2M)")->type_name("SIZE");
-    app.add_option("command", command, "Run this command and stop when it ends (after --); it is never killed")
-        ->type_name("COMMAND");
+    const auto text = [&](const char* names, std::string& value, const std::string& help, const char* type) {
+        app.add_option(names, value, help)->type_name(type)->check(not_empty());
+    };
+    text("-C,--cpu", cpus, "Capture these CPUs only, e.g. 0-3,7 (default: all)", "CPUS");
+    text("-d,--duration", duration, "Stop after this time, e.g. 10s (default: Ctrl-C)", "TIME");
+    text("--ring", ring_size,
+         fmt::format("Ring buffer per CPU, a power of two (default: {}, 65536 records)", kDefaultRing), "SIZE");
+}
+
+std::string_view CaptureOptions::live_only() const {
+    if (!cpus.empty()) return "--cpu";
+    if (!duration.empty()) return "--duration";
+    return ring_size.empty() ? "" : "--ring";
 }
 
 Result<CaptureOptions::Parsed> CaptureOptions::parse() const {
     Parsed parsed;
     if (!cpus.empty()) {
-        auto list = parse_cpu_list(cpus);
+        auto list = parse_cpu_list("--cpu", cpus);
         if (!list) return list.error();
         parsed.session.cpus = *std::move(list);
     }
     if (!duration.empty()) {
-        const auto time = parse_duration(duration);
+        const auto time = parse_duration("--duration", duration);
         if (!time) return time.error();
         parsed.duration = *time;
     }
-    const auto bytes = parse_size(ring_size);
+    const std::string ring = ring_size.empty() ? kDefaultRing : ring_size;
+    const auto bytes = parse_size("--ring", ring);
     if (!bytes) return bytes.error();
     const std::uint64_t records = *bytes / HFTMON_RECORD_SIZE;
     if (!std::has_single_bit(*bytes) || records < HFTMON_RING_MIN_RECORDS || records > HFTMON_RING_MAX_RECORDS) {
-        return bad_value("a ring size", ring_size, "a power of two from 32K to 1G");
+        return bad_value("--ring", "a ring size", ring, "a power of two from 32K to 1G");
     }
     parsed.session.ring_records = static_cast<std::uint32_t>(records);
     parsed.session.wakeup_records = parsed.session.ring_records / 8;
     parsed.session.mode = flight ? hftmon::RingMode::kFlight : hftmon::RingMode::kStream;
-    for (const std::uint32_t pid : pids) {
-        if (::access(fmt::format("/proc/{}", pid).c_str(), F_OK) != 0) {
-            return Error{ErrorCode::kNotFound, 0, fmt::format("there is no process or thread {}", pid),
-                         "it may have ended: see ps -eL"};
-        }
-        parsed.subjects.push_back({pid});
+    auto subjects = parse_subjects("--pid", pids);
+    if (!subjects) return subjects.error();
+    for (const hftmon::Tid tid : subjects->tids) {
+        if (::access(fmt::format("/proc/{}", tid.value).c_str(), F_OK) == 0) continue;
+        return Error{ErrorCode::kNotFound, 0, fmt::format("there is no process or thread {}", tid.value),
+                     "it may have ended: see ps -eL"};
     }
+    if (!subjects->everybody) parsed.subjects = std::move(subjects->tids);
     return parsed;
 }
 

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hftmon/result.hpp"
@@ -13,19 +14,26 @@
 
 namespace hftctl {
 
-/// "250ns", "50us", "1.5ms", "10s", "5m"; a unit is required.
-hftmon::Result<hftmon::Nanoseconds> parse_duration(const std::string& text);
+// Each names `option` in its errors.
+/// "250ns", "50us", "1.5ms", "10s", "5m"; a unit is required, but for 0.
+hftmon::Result<hftmon::Nanoseconds> parse_duration(std::string_view option, const std::string& text);
 /// "0-3,7": ascending, without duplicates.
-hftmon::Result<std::vector<hftmon::CpuId>> parse_cpu_list(const std::string& text);
-/// "4M": bytes with K, M or G (binary); a plain number is bytes.
-hftmon::Result<std::uint64_t> parse_size(const std::string& text);
+hftmon::Result<std::vector<hftmon::CpuId>> parse_cpu_list(std::string_view option, const std::string& text);
+/// "4M": bytes with K, M or G (binary, in either case); a plain number is bytes.
+hftmon::Result<std::uint64_t> parse_size(std::string_view option, const std::string& text);
 
-/// What is captured: -p, -C, -d, --ring and the command after "--".
+/// The threads or processes that -p names; "all": everybody, whoever else is named.
+struct Subjects {
+    bool everybody = false;
+    std::vector<hftmon::Tid> tids;
+};
+hftmon::Result<Subjects> parse_subjects(std::string_view option, const std::vector<std::string>& words);
+
+/// What is captured: -p, -C, -d, --ring and the command behind "--".
 struct CaptureOptions {
-    std::vector<std::uint32_t> pids;
-    std::string cpus, duration, ring_size = "2M";
+    std::vector<std::string> pids;
+    std::string cpus, duration, ring_size;
     bool flight = false;
-    std::vector<std::string> command;
 
     void add_to(CLI::App& app);
 
@@ -36,6 +44,8 @@ struct CaptureOptions {
     };
     /// Also checks that the processes exist.
     [[nodiscard]] hftmon::Result<Parsed> parse() const;
+    /// The first option given that means nothing for a capture that exists; empty: none.
+    [[nodiscard]] std::string_view live_only() const;
 };
 
 }  // namespace hftctl

@@ -69,7 +69,23 @@ std::size_t transposed_block(std::span<const Item> theirs, std::span<const Item>
         depth += is_entry(item.type) - is_exit(item.type);
         if (depth < 0) return 0;
     }
-    return 0;
+    // ftrace's interval ended inside the block.
+    const bool is_end = theirs.size() <= 64 && theirs.size() <= ours.size();
+    return is_end && std::any_of(ours.begin() + static_cast<std::ptrdiff_t>(theirs.size()) - 1, ours.end(),
+                                 [&](const Item& item) { return same(event, item); })
+               ? theirs.size() - 1
+               : 0;
+}
+
+/// ftrace's interval began inside the interrupt that separated the two probes:
+/// its part of our event at j was before the interval, behind which is what
+/// both have seen so far.
+bool began_inside(std::span<const Item> so_far, std::span<const Item> theirs, std::span<const Item> ours) {
+    constexpr std::uint8_t kInterrupt = kHardirq | kSoftirq | kIrqsOff;
+    const bool is_block = std::all_of(so_far.begin(), so_far.end(), [](const Item& item) {
+        return (item.flags & kInterrupt) != 0 && item.type != HFTMON_REC_SCHED_SWITCH;
+    });
+    return is_block && ours.size() > 1 && !theirs.empty() && same(theirs.front(), ours[1]);
 }
 
 }  // namespace
@@ -81,6 +97,7 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, std::span<const Ite
                                             [&](const Item& item) { return item.tsc < theirs.front().tsc; });
     std::span<const Item> ours(begin, all_ours.end());
     std::uint64_t shown = 0;
+    bool may_open = true;
     for (std::size_t i = 0, j = 0; i < theirs.size();) {
         if (j < ours.size() && same(theirs[i], ours[j])) {
             result.deltas.push_back(static_cast<std::int64_t>(ours[j].tsc - theirs[i].tsc));
@@ -98,6 +115,14 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, std::span<const Ite
             result.compared += block + 1;
             i += block + 1;
             j += block + 1;
+            continue;
+        }
+        if (may_open && j < ours.size() && began_inside(theirs.first(i), theirs.subspan(i), ours.subspan(j))) {
+            may_open = false;
+            ++result.transpositions;
+            ++result.transposed_by_type[ours[j].type];
+            result.transposed_events += i;
+            ++j;
             continue;
         }
         ++result.differences;

@@ -13,7 +13,8 @@
 // interrupts are enabled (softirq_entry and _exit, fork, exec, exit, rename),
 // an interrupt may come between the two: then all of its events stand before
 // that one event in hftmon's stream and behind it in ftrace's. Exactly this
-// transposition is recognised and counted; everything else is a difference.
+// transposition is recognised and counted, also where the interval begins or
+// ends inside the interrupt; everything else is a difference.
 //
 // Exit status: 0 all equal, 1 a difference or a loss, 2 wrong use.
 #include <fmt/format.h>
