@@ -217,6 +217,10 @@ public:
 
     /// The end mark is missing: cut, damaged on the way, or still being written.
     [[nodiscard]] bool truncated() const noexcept;
+    /// Not cut but damaged: what stands at readable_bytes() is no part of a
+    /// capture, and nothing behind it can be found.
+    [[nodiscard]] bool broken() const noexcept;
+    [[nodiscard]] std::uint64_t file_bytes() const noexcept;
     /// Bytes that could be read, up to the cut or the end.
     [[nodiscard]] std::uint64_t readable_bytes() const noexcept;
     /// Chunks left out, whole or in part, because what they hold cannot be true.

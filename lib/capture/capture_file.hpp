@@ -46,7 +46,8 @@ struct CaptureFile {
     std::uint64_t readable_bytes = 0;
     std::uint64_t damaged_chunks = 0;
     std::uint64_t unknown_chunks = 0;
-    bool ended = false;  ///< the end mark was there
+    bool ended = false;   ///< the end mark was there
+    bool broken = false;  ///< what stands at readable_bytes is no chunk
 };
 
 /// Indexes `bytes`, which must be aligned to 8. Errors as CaptureReader::open().

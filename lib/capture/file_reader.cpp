@@ -73,6 +73,8 @@ std::span<const IrqName> CaptureReader::irqs() const noexcept { return file_->ir
 const std::optional<CaptureStats>& CaptureReader::stats() const noexcept { return file_->stats; }
 std::uint64_t CaptureReader::slots() const noexcept { return file_->slots; }
 bool CaptureReader::truncated() const noexcept { return !file_->ended; }
+bool CaptureReader::broken() const noexcept { return file_->broken; }
+std::uint64_t CaptureReader::file_bytes() const noexcept { return file_->bytes.view().size(); }
 std::uint64_t CaptureReader::readable_bytes() const noexcept { return file_->readable_bytes; }
 std::uint64_t CaptureReader::damaged_chunks() const noexcept { return file_->damaged_chunks; }
 std::uint64_t CaptureReader::unknown_chunks() const noexcept { return file_->unknown_chunks; }

@@ -166,7 +166,11 @@ bool add_chunk(CaptureFile& file, const format::ChunkHeader& header, std::span<c
 /// All chunks up to the end mark or to where the file was cut or damaged.
 void add_chunks(CaptureFile& file, std::span<const std::byte> rest) {
     format::ChunkHeader header{};
-    while (!file.ended && take(rest, header) && header.magic == format::kChunkMagic) {
+    while (!file.ended && take(rest, header)) {
+        if (header.magic != format::kChunkMagic) {
+            file.broken = true;
+            return;
+        }
         const bool cut = header.bytes > rest.size();
         const std::span<const std::byte> body = rest.first(cut ? rest.size() : static_cast<std::size_t>(header.bytes));
         if (cut) {

@@ -107,10 +107,10 @@ BOOST_FIXTURE_TEST_CASE(cut_files_from_disk, Damaged) {
 
 BOOST_FIXTURE_TEST_CASE(not_a_file, Damaged) {
     BOOST_TEST(CaptureReader::open(dir.file("none")).error().code == ErrorCode::kNotFound);
-    BOOST_TEST(CaptureReader::open("/tmp").error().code == ErrorCode::kInvalidArgument);
-    BOOST_TEST(CaptureReader::open("/dev/null").error().code == ErrorCode::kInvalidArgument);
+    BOOST_TEST(CaptureReader::open("/tmp").error().code == ErrorCode::kCorrupt);
+    BOOST_TEST(CaptureReader::open("/dev/null").error().code == ErrorCode::kCorrupt);
     BOOST_REQUIRE(::mkfifo(dir.file("fifo").c_str(), 0600) == 0);
-    BOOST_TEST(CaptureReader::open(dir.file("fifo")).error().code == ErrorCode::kInvalidArgument);
+    BOOST_TEST(CaptureReader::open(dir.file("fifo")).error().code == ErrorCode::kCorrupt);
     if (::geteuid() != 0) {
         BOOST_REQUIRE(::chmod(dir.file("a.hft").c_str(), 0) == 0);
         BOOST_TEST(CaptureReader::open(dir.file("a.hft")).error().code == ErrorCode::kNoPermission);
@@ -179,6 +179,7 @@ BOOST_FIXTURE_TEST_CASE(chunk_lengths_that_overflow, Damaged) {
         const auto reader = open();
         BOOST_REQUIRE(reader.has_value());
         BOOST_TEST(reader->truncated());
+        BOOST_TEST(!reader->broken());
         BOOST_TEST(reader->slots() == 0u);
         BOOST_TEST(reader->readable_bytes() == at);
     }
@@ -204,6 +205,8 @@ BOOST_FIXTURE_TEST_CASE(zeros_instead_of_a_chunk, Damaged) {
     const auto reader = open();
     BOOST_REQUIRE(reader.has_value());
     BOOST_TEST(reader->truncated());
+    BOOST_TEST(reader->broken());
+    BOOST_TEST(reader->file_bytes() == bytes.size());
     BOOST_TEST(reader->readable_bytes() == at);
     BOOST_TEST(!reader->stats().has_value());
 }

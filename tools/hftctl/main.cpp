@@ -98,7 +98,8 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         if (app.exit(error) != 0) return hftctl::kExitUsage;
     }
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    const bool is_told = invocation.exit_code == hftctl::kExitError;
+    if (!is_told && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)) {
         fmt::print(stderr, "hftctl: cannot write the output\n");
         return hftctl::kExitError;
     }
