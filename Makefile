@@ -195,7 +195,7 @@ install: lib tools
 	ln -sf libhftmon.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libhftmon.so
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' lib/hftmon.pc.in \
 		>$(DESTDIR)$(LIBDIR)/pkgconfig/hftmon.pc
-	$(if $(HFTCTL),install -m 755 $(HFTCTL) $(DESTDIR)$(PREFIX)/bin)
+	$(if $(HFTCTL),install -s -m 755 $(HFTCTL) $(DESTDIR)$(PREFIX)/bin)
 
 clean:
 	rm -rf build
