@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kTimed = 512;  // faults of a delay whose moment is told
+constexpr Tsc kLongest = 500'000;    // 150 to 250 us: no fault takes that long, emulated or not
 
 std::uint64_t minor_faults() {
     rusage usage{};
@@ -77,13 +78,17 @@ private:
     std::uint64_t fault(const Round& round, Cause& cause) {
         pages_.drop();
         cause.faults_tsc.reserve(kTimed);
+        cause.gaps.reserve(kTimed);
         const Tsc wake = round.wake_tsc();
         std::uint64_t in_delay = 0;
         victim_.await(round);
         const std::uint64_t before = minor_faults();
         cause.start = tsc_now();
         const Tsc until = round.until(cause.start);
+        Tsc last = cause.start;
         for (Tsc now = cause.start; now < until; now = tsc_now()) {
+            if (now - last > kLongest) cause.gaps.push_back({last, now});
+            last = now;
             pages_.touch_next();
             if (now < wake) continue;
             ++in_delay;
