@@ -4,6 +4,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "victim.hpp"
 
 namespace plant {
@@ -72,6 +75,25 @@ private:
     int woke_on_ = 0;
 };
 
+/// Local timer interrupts that a CPU has had: the line LOC of /proc/interrupts.
+std::uint64_t timer_interrupts(int cpu) {
+    std::ifstream table("/proc/interrupts");
+    std::string line;
+    std::getline(table, line);
+    std::istringstream header(line);
+    int column = 0;
+    for (std::string name; header >> name && name != "CPU" + std::to_string(cpu);) ++column;
+    while (std::getline(table, line)) {
+        std::istringstream row(line);
+        std::string name;
+        if (!(row >> name) || name != "LOC:") continue;
+        std::uint64_t count = 0;
+        for (int i = 0; i <= column; ++i) row >> count;
+        return count;
+    }
+    throw SetupError("cannot read LOC in /proc/interrupts");
+}
+
 /// How long leaving idle takes is not ours to say: it is what the victim saw.
 class DeepIdle : public Remote {
 public:
@@ -79,14 +101,18 @@ public:
 
     Delay plant(const Round& round) override {
         auto waiting = start_victim();
+        std::uint64_t ticks = 0;
         waker_
             .run([&] {
                 sleep_until(round.wake);
+                ticks = timer_interrupts(round.setting.cpu);
                 wake();
             })
             .get();
         waiting.get();
         Delay delay = seen(round);
+        if (timer_interrupts(round.setting.cpu) != ticks && delay.fault.empty())
+            delay.fault = "a timer interrupt came while it was woken";
         delay.causes.push_back({.kind = "idle",
                                 .name = "swapper/" + std::to_string(delay.cpu),
                                 .cpu = delay.cpu,

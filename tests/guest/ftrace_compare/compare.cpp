@@ -42,9 +42,14 @@ bool same_state(const Item& theirs, const Item& ours) {
     return told == report;
 }
 
+bool same_name(const Name& theirs, const Name& ours, const Name& before) {
+    return theirs == ours || (before[0] != '\0' && theirs == before);
+}
+
 bool same(const Item& theirs, const Item& ours) {
     if (theirs.type != ours.type || theirs.current != ours.current) return false;
-    if (theirs.first != ours.first || theirs.second != ours.second) return false;
+    if (!same_name(theirs.first, ours.first, ours.first_before)) return false;
+    if (!same_name(theirs.second, ours.second, ours.second_before)) return false;
     for (std::size_t i = 0; i < theirs.field.size(); ++i) {
         if (theirs.type == HFTMON_REC_SCHED_SWITCH && (i == 2 || i == 5)) continue;
         if (theirs.field[i] != ours.field[i]) return false;

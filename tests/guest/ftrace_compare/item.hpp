@@ -27,6 +27,9 @@ struct Item {
     std::uint32_t current = 0;  ///< who ran here
     std::array<std::int64_t, 6> field{};
     Name first{}, second{};  ///< names that the event mentions
+    /// Ours only: what they may still be. The kernel tells a new name before it
+    /// is in place; a thread may be preempted in between. Empty: no other.
+    Name first_before{}, second_before{};
 };
 
 /// Names of a type's fields, for the report.

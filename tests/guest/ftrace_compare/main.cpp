@@ -16,6 +16,9 @@
 // transposition is recognised and counted, also where the interval begins or
 // ends inside the interrupt; everything else is a difference.
 //
+// The kernel tells a new name just before it is in place: until the thread has
+// run again, ftrace may still show the old one.
+//
 // Exit status: 0 all equal, 1 a difference or a loss, 2 wrong use.
 #include <fmt/format.h>
 #include <unistd.h>

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <variant>
 
 #include "fail.hpp"
@@ -37,10 +39,39 @@ void for_each(const CaptureReader& capture, Fn&& fn) {
 
 Ours::Ours(const CaptureReader& capture) {
     for (const auto& list : capture.threads()) names_.learn(list.entries, list.from, list.to);
-    for_each(capture, [&](const Event& event) {
-        if (const auto* e = std::get_if<ThreadEvent>(&event.body)) names_.learn(event.header.time, *e);
-    });
+    for_each(capture, [&](const Event& event) { learn(event); });
+    for (auto& [tid, renames] : renames_) {
+        std::sort(renames.begin(), renames.end(), [](const Rename& a, const Rename& b) { return a.time < b.time; });
+        for (Rename& rename : renames) {
+            if (const auto info = names_.lookup(tid, {rename.time.value - 1})) rename.before = info->comm.bytes;
+        }
+    }
+    for (auto& [tid, times] : switched_in_) std::sort(times.begin(), times.end());
     for_each(capture, [&](const Event& event) { add(event); });
+}
+
+void Ours::learn(const Event& event) {
+    const TscTime time = event.header.time;
+    if (const auto* e = std::get_if<SchedSwitchEvent>(&event.body)) switched_in_[e->next].push_back(time);
+    const auto* e = std::get_if<ThreadEvent>(&event.body);
+    if (e == nullptr) return;
+    names_.learn(time, *e);
+    if (e->change == IdentityChange::kRename) renames_[e->tid].push_back({time, {}});
+}
+
+Name Ours::name_before(Tid tid, TscTime time) const {
+    const auto found = renames_.find(tid);
+    if (found == renames_.end()) return {};
+    const auto& renames = found->second;
+    const auto after = std::upper_bound(renames.begin(), renames.end(), time,
+                                        [](TscTime t, const Rename& rename) { return t < rename.time; });
+    if (after == renames.begin()) return {};
+    const Rename& last = *std::prev(after);
+    const auto runs = switched_in_.find(tid);
+    const bool ran_since =
+        runs != switched_in_.end() &&
+        std::any_of(runs->second.begin(), runs->second.end(), [&](TscTime t) { return t > last.time && t < time; });
+    return ran_since ? Name{} : last.before;
 }
 
 const std::vector<Item>& Ours::cpu(unsigned id) const {
@@ -71,6 +102,8 @@ void Ours::fill(const EventHeader& h, const SchedSwitchEvent& e, Item& item) {
     item.field = {e.prev.value, e.prev_prio, e.prev_state, e.next.value, e.next_prio, e.preempt};
     item.first = name(e.prev, h);
     item.second = name(e.next, h);
+    item.first_before = name_before(e.prev, h.time);
+    item.second_before = name_before(e.next, h.time);
     current_[h.cpu.value] = e.next.value;
 }
 void Ours::fill(const EventHeader& h, const SchedWakeEvent& e, Item& item) {
@@ -78,12 +111,14 @@ void Ours::fill(const EventHeader& h, const SchedWakeEvent& e, Item& item) {
     item.type = kTypes[static_cast<std::size_t>(e.stage)];
     item.field = {e.tid.value, e.prio, e.target.value, static_cast<std::int64_t>(e.context)};
     item.first = name(e.tid, h);
+    item.first_before = name_before(e.tid, h.time);
     item.current = e.waker.value;
 }
 void Ours::fill(const EventHeader& h, const SchedMigrateEvent& e, Item& item) {
     item.type = HFTMON_REC_SCHED_MIGRATE;
     item.field = {e.tid.value, e.prio, e.from.value, e.to.value};
     item.first = name(e.tid, h);
+    item.first_before = name_before(e.tid, h.time);
 }
 void Ours::fill(const EventHeader&, const ThreadEvent& e, Item& item) {
     switch (e.change) {

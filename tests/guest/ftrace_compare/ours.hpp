@@ -20,7 +20,15 @@ public:
     [[nodiscard]] const std::vector<Item>& cpu(unsigned id) const;
 
 private:
+    struct Rename {
+        hftmon::TscTime time;
+        Name before;
+    };
+
     [[nodiscard]] Name name(hftmon::Tid tid, const hftmon::EventHeader& header) const;
+    /// The name before a rename that this thread may not have finished; else empty.
+    [[nodiscard]] Name name_before(hftmon::Tid tid, hftmon::TscTime time) const;
+    void learn(const hftmon::Event& event);
 
     void add(const hftmon::Event& event);
 
@@ -39,6 +47,8 @@ private:
     void fill(const hftmon::EventHeader&, const hftmon::HrtimerEvent&, Item&);
 
     hftmon::NameTable names_;
+    std::map<hftmon::Tid, std::vector<Rename>> renames_;
+    std::map<hftmon::Tid, std::vector<hftmon::TscTime>> switched_in_;
     std::map<std::uint32_t, std::uint32_t> current_;
     std::map<std::uint32_t, std::vector<Item>> items_;
 };
