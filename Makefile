@@ -148,11 +148,16 @@ DKMS_SRC := /usr/src/hftmon-$(VERSION)
 dkms-install:
 	@command -v dkms >/dev/null || { echo 'dkms is not installed: apt install dkms' >&2; exit 1; }
 	-dkms remove hftmon/$(VERSION) --all >/dev/null 2>&1
+	$(MAKE) dkms-source
+	dkms install hftmon/$(VERSION)
+
+# What DKMS builds from, and nothing else.
+.PHONY: dkms-source
+dkms-source:
 	rm -rf $(DKMS_SRC)
 	install -d $(DKMS_SRC)/include/hftmon
 	cp -r dkms.conf LICENSE LICENSES kmod $(DKMS_SRC)
 	cp -r include/hftmon/abi $(DKMS_SRC)/include/hftmon
-	dkms install hftmon/$(VERSION)
 
 # For a plain `make`: a machine that only reads captures needs no headers.
 .PHONY: module-if-possible

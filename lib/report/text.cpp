@@ -135,7 +135,7 @@ std::string line_text(const BillLine& line, DelayKind kind, const IrqNames& irqs
 /// The local time of day where it is known, and "+1.234567 s".
 std::string moment_text(TscTime time, const ReportContext& context) {
     const auto offset = std::chrono::duration<double>(context.clock.to_ns(time - context.origin));
-    const std::string text = fmt::format("+{:.6f} s", offset.count());
+    std::string text = fmt::format("+{:.6f} s", offset.count());
     if (!context.has_wall_clock) return text;
     const Nanoseconds realtime = context.clock.realtime(time);
     const auto seconds = std::chrono::floor<std::chrono::seconds>(realtime);

@@ -83,8 +83,11 @@ vm_machine_arguments() {
 	elif [[ $ACCEL == kvm ]]; then
 		ARGS+=(-machine q35 -accel kvm -cpu host)
 	else
-		# An Intel model, else the kernel distrusts the TSC.
-		ARGS+=(-machine q35 -accel "tcg,thread=${HFTMON_VM_TCG_THREAD:-multi}" -cpu Skylake-Server-v4)
+		# An Intel model, else the kernel distrusts the TSC. The virtual CPUs share
+		# one thread: QEMU 7.2 can miss that the kernel has patched its own code
+		# (tracepoints, ftrace) where another virtual CPU runs, and goes on
+		# executing a breakpoint that is gone.
+		ARGS+=(-machine q35 -accel "tcg,thread=${HFTMON_VM_TCG_THREAD:-single}" -cpu Skylake-Server-v4)
 	fi
 }
 

@@ -3,7 +3,6 @@
 # Wrong and hostile use of /dev/hftmon: abi_abuse/ holds the checks.
 # timeout: 240
 # module: loaded
-# vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 

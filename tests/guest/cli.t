@@ -3,7 +3,7 @@
 # hftctl and bad input: one line that says what is wrong, the right exit status.
 # Runs anywhere; with the module loaded it tries more.
 # timeout: 240
-# vm: HFTMON_VM_TCG_THREAD=single
+# vm:
 # vm: --no-module
 # shellcheck source=tests/guest/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"

@@ -3,7 +3,6 @@
 # hftmon records what ftrace records: the same events, fields and order.
 # timeout: 400
 # module: loaded
-# vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 

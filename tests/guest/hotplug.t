@@ -3,7 +3,6 @@
 # CPUs that go and come back while sessions are open.
 # timeout: 240
 # module: loaded
-# vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
 

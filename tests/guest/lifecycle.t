@@ -3,7 +3,6 @@
 # Loading, unloading, dying: nothing is left behind and nothing breaks.
 # timeout: 600
 # module: loaded
-# vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
 

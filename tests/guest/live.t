@@ -24,7 +24,8 @@ is "no record came too late" "$(grep -c 'too late' "$WORK/notes")" 0
 sed 's/^/#   /' "$WORK/notes"
 
 status=0
-hftctl spikes --over 5ms --json -- "$BIN/plant" preempt-higher --count 2 --json "$WORK/truth" \
+hftctl spikes --over 5ms --json -- \
+	bash -c 'exec "$@" >/dev/null' - "$BIN/plant" preempt-higher --count 2 --json "$WORK/truth" \
 	>"$WORK/live" 2>"$WORK/notes" </dev/null || status=$?
 is "as JSON: exit status" "$status" 3
 is "one document" "$(wc -l <"$WORK/live")" 1

@@ -3,13 +3,10 @@
 # Load, record, unload, HFTMON_RELOADS times (default 200), while events flow.
 #
 # Each round hooks and unhooks 38 tracepoints, and the kernel patches its own
-# code for each. QEMU 7.2 can miss such a change when another virtual CPU runs
-# there (it goes on executing a breakpoint that is gone; enabling ftrace's
-# events does it as well), so the virtual CPUs share one thread.
+# code for each.
 #
 # timeout: 400
 # module: loaded
-# vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -3,7 +3,6 @@
 # Who may record: CAP_PERFMON (or CAP_SYS_ADMIN) and access to the device.
 # timeout: 120
 # module: loaded
-# vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 

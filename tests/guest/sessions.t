@@ -3,7 +3,6 @@
 # Sessions side by side, stalled readers, flight recorders: exact accounting.
 # timeout: 900
 # module: loaded
-# vm: HFTMON_VM_TCG_THREAD=single
 # shellcheck source=tests/guest/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/lib.sh"
 

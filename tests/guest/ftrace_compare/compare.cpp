@@ -46,12 +46,14 @@ bool same_name(const Name& theirs, const Name& ours, const Name& before) {
     return theirs == ours || (before[0] != '\0' && theirs == before);
 }
 
-bool same(const Item& theirs, const Item& ours) {
+bool same(const Item& theirs, const Item& ours, const Ours& all) {
     if (theirs.type != ours.type || theirs.current != ours.current) return false;
     if (!same_name(theirs.first, ours.first, ours.first_before)) return false;
     if (!same_name(theirs.second, ours.second, ours.second_before)) return false;
     for (std::size_t i = 0; i < theirs.field.size(); ++i) {
         if (theirs.type == HFTMON_REC_SCHED_SWITCH && (i == 2 || i == 5)) continue;
+        // Who is being woken may still stand in a queue, and be moved between the two probes.
+        if (theirs.type == HFTMON_REC_SCHED_WAKING && i == 2 && all.moved(theirs, ours)) continue;
         if (theirs.field[i] != ours.field[i]) return false;
     }
     return theirs.type != HFTMON_REC_SCHED_SWITCH || same_state(theirs, ours);
@@ -59,7 +61,7 @@ bool same(const Item& theirs, const Item& ours) {
 
 /// Is F[i] an event with interrupts enabled that an interrupt separated from
 /// O[j..]? Then the length of that interrupt's block, else 0.
-std::size_t transposed_block(std::span<const Item> theirs, std::span<const Item> ours) {
+std::size_t transposed_block(std::span<const Item> theirs, std::span<const Item> ours, const Ours& all) {
     const Item& event = theirs.front();
     if ((event.flags & kIrqsOff) != 0) return 0;
     // It begins in a context above that of the event; what it does on its way
@@ -67,17 +69,17 @@ std::size_t transposed_block(std::span<const Item> theirs, std::span<const Item>
     const std::uint8_t above = (event.flags & (kHardirq | kSoftirq)) != 0 ? kHardirq : kHardirq | kSoftirq;
     std::int64_t depth = 0;
     for (std::size_t n = 0; n + 1 < theirs.size() && n < ours.size(); ++n) {
-        if (n != 0 && depth == 0 && same(event, ours[n])) return n;
+        if (n != 0 && depth == 0 && same(event, ours[n], all)) return n;
         const Item& item = theirs[n + 1];
         if ((item.flags & above) == 0 && (n == 0 || (item.flags & kIrqsOff) == 0)) return 0;
-        if (item.type == HFTMON_REC_SCHED_SWITCH || !same(item, ours[n])) return 0;
+        if (item.type == HFTMON_REC_SCHED_SWITCH || !same(item, ours[n], all)) return 0;
         depth += is_entry(item.type) - is_exit(item.type);
         if (depth < 0) return 0;
     }
     // ftrace's interval ended inside the block.
     const bool is_end = theirs.size() <= 64 && theirs.size() <= ours.size();
     return is_end && std::any_of(ours.begin() + static_cast<std::ptrdiff_t>(theirs.size()) - 1, ours.end(),
-                                 [&](const Item& item) { return same(event, item); })
+                                 [&](const Item& item) { return same(event, item, all); })
                ? theirs.size() - 1
                : 0;
 }
@@ -85,17 +87,19 @@ std::size_t transposed_block(std::span<const Item> theirs, std::span<const Item>
 /// ftrace's interval began inside the interrupt that separated the two probes:
 /// its part of our event at j was before the interval, behind which is what
 /// both have seen so far.
-bool began_inside(std::span<const Item> so_far, std::span<const Item> theirs, std::span<const Item> ours) {
+bool began_inside(std::span<const Item> so_far, std::span<const Item> theirs, std::span<const Item> ours,
+                  const Ours& all) {
     constexpr std::uint8_t kInterrupt = kHardirq | kSoftirq | kIrqsOff;
     const bool is_block = std::all_of(so_far.begin(), so_far.end(), [](const Item& item) {
         return (item.flags & kInterrupt) != 0 && item.type != HFTMON_REC_SCHED_SWITCH;
     });
-    return is_block && ours.size() > 1 && !theirs.empty() && same(theirs.front(), ours[1]);
+    return is_block && ours.size() > 1 && !theirs.empty() && same(theirs.front(), ours[1], all);
 }
 
 }  // namespace
 
-void compare_cpu(unsigned cpu, std::span<const Item> theirs, std::span<const Item> all_ours, Result& result) {
+void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Result& result) {
+    const std::vector<Item>& all_ours = all.cpu(cpu);
     if (theirs.empty()) return;
     // Our probe runs second: the first event of ftrace's interval cannot be earlier here.
     const auto begin = std::partition_point(all_ours.begin(), all_ours.end(),
@@ -104,14 +108,14 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, std::span<const Ite
     std::uint64_t shown = 0;
     bool may_open = true;
     for (std::size_t i = 0, j = 0; i < theirs.size();) {
-        if (j < ours.size() && same(theirs[i], ours[j])) {
+        if (j < ours.size() && same(theirs[i], ours[j], all)) {
             result.deltas.push_back(static_cast<std::int64_t>(ours[j].tsc - theirs[i].tsc));
             ++result.by_type[theirs[i].type];
             ++result.compared;
             ++i, ++j;
             continue;
         }
-        const std::size_t block = j < ours.size() ? transposed_block(theirs.subspan(i), ours.subspan(j)) : 0;
+        const std::size_t block = j < ours.size() ? transposed_block(theirs.subspan(i), ours.subspan(j), all) : 0;
         if (block != 0) {
             ++result.transpositions;
             ++result.transposed_by_type[theirs[i].type];
@@ -122,7 +126,7 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, std::span<const Ite
             j += block + 1;
             continue;
         }
-        if (may_open && j < ours.size() && began_inside(theirs.first(i), theirs.subspan(i), ours.subspan(j))) {
+        if (may_open && j < ours.size() && began_inside(theirs.first(i), theirs.subspan(i), ours.subspan(j), all)) {
             may_open = false;
             ++result.transpositions;
             ++result.transposed_by_type[ours[j].type];
@@ -149,7 +153,7 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, std::span<const Ite
         for (std::size_t sum = 1, found = 0; sum < 64 && found == 0; ++sum) {
             for (std::size_t a = 0; a <= sum && found == 0; ++a) {
                 const std::size_t b = sum - a;
-                if (i + a >= theirs.size() || j + b >= ours.size() || !same(theirs[i + a], ours[j + b])) continue;
+                if (i + a >= theirs.size() || j + b >= ours.size() || !same(theirs[i + a], ours[j + b], all)) continue;
                 skip_theirs = a, skip_ours = b, found = 1;
             }
         }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "item.hpp"
+#include "ours.hpp"
 
 namespace ftrace_compare {
 
@@ -21,6 +22,6 @@ struct Result {
     std::vector<std::int64_t> deltas;  ///< ticks, ours - theirs
 };
 
-void compare_cpu(unsigned cpu, std::span<const Item> theirs, std::span<const Item> all_ours, Result& result);
+void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Result& result);
 
 }  // namespace ftrace_compare

@@ -157,7 +157,7 @@ bool run(const Options& options) {
             fmt::print("CPU {}: ftrace saw nothing\n", cpu);
             good = false;
         }
-        compare_cpu(cpu, items, ours.cpu(cpu), result);
+        compare_cpu(cpu, items, ours, result);
     }
     return report(result, capture->clock(), options) && good;
 }

@@ -50,9 +50,19 @@ Ours::Ours(const CaptureReader& capture) {
     for_each(capture, [&](const Event& event) { add(event); });
 }
 
+bool Ours::moved(const Item& from, const Item& to) const {
+    const auto found = moves_.find(from.field[0]);
+    return found != moves_.end() && std::any_of(found->second.begin(), found->second.end(), [&](const Move& move) {
+               return move.tsc >= from.tsc && move.tsc <= to.tsc && move.from == from.field[2] &&
+                      move.to == to.field[2];
+           });
+}
+
 void Ours::learn(const Event& event) {
     const TscTime time = event.header.time;
     if (const auto* e = std::get_if<SchedSwitchEvent>(&event.body)) switched_in_[e->next].push_back(time);
+    if (const auto* e = std::get_if<SchedMigrateEvent>(&event.body))
+        moves_[e->tid.value].push_back({time.value, e->from.value, e->to.value});
     const auto* e = std::get_if<ThreadEvent>(&event.body);
     if (e == nullptr) return;
     names_.learn(time, *e);

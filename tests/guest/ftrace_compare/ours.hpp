@@ -18,6 +18,8 @@ class Ours {
 public:
     explicit Ours(const hftmon::CaptureReader& capture);
     [[nodiscard]] const std::vector<Item>& cpu(unsigned id) const;
+    /// Was this thread moved so between the two times?
+    [[nodiscard]] bool moved(const Item& from, const Item& to) const;
 
 private:
     struct Rename {
@@ -47,6 +49,11 @@ private:
     void fill(const hftmon::EventHeader&, const hftmon::HrtimerEvent&, Item&);
 
     hftmon::NameTable names_;
+    struct Move {
+        std::uint64_t tsc;
+        std::int64_t from, to;
+    };
+    std::map<std::int64_t, std::vector<Move>> moves_;  ///< by tid
     std::map<hftmon::Tid, std::vector<Rename>> renames_;
     std::map<hftmon::Tid, std::vector<hftmon::TscTime>> switched_in_;
     std::map<std::uint32_t, std::uint32_t> current_;
