@@ -94,6 +94,21 @@ std::uint64_t timer_interrupts(int cpu) {
     throw SetupError("cannot read LOC in /proc/interrupts");
 }
 
+/// How often a CPU has begun to run a thread that is not its idle one: last
+/// field of its line in /proc/schedstat.
+std::uint64_t switch_ins(int cpu) {
+    std::ifstream table("/proc/schedstat");
+    for (std::string line; std::getline(table, line);) {
+        std::istringstream row(line);
+        std::string name;
+        if (!(row >> name) || name != "cpu" + std::to_string(cpu)) continue;
+        std::uint64_t last = 0;
+        for (std::uint64_t field = 0; row >> field;) last = field;
+        return last;
+    }
+    throw SetupError("cannot read /proc/schedstat");
+}
+
 /// How long leaving idle takes is not ours to say: it is what the victim saw.
 class DeepIdle : public Remote {
 public:
@@ -101,17 +116,23 @@ public:
 
     Delay plant(const Round& round) override {
         auto waiting = start_victim();
-        std::uint64_t ticks = 0;
+        const int cpu = round.setting.cpu;
+        std::uint64_t ticks = 0, ran_earlier = 0, ran = 0;
         waker_
             .run([&] {
+                sleep_until(round.wake - 2 * Round::kLead);
+                ran_earlier = switch_ins(cpu);
                 sleep_until(round.wake);
-                ticks = timer_interrupts(round.setting.cpu);
+                ticks = timer_interrupts(cpu);
+                ran = switch_ins(cpu);
                 wake();
             })
             .get();
         waiting.get();
         Delay delay = seen(round);
-        if (timer_interrupts(round.setting.cpu) != ticks && delay.fault.empty())
+        const bool was_idle = ran == ran_earlier && switch_ins(cpu) == ran + 1;
+        if (delay.fault.empty() && !was_idle) delay.fault = "the CPU was not idle";
+        if (delay.fault.empty() && timer_interrupts(cpu) != ticks)
             delay.fault = "a timer interrupt came while it was woken";
         delay.causes.push_back({.kind = "idle",
                                 .name = "swapper/" + std::to_string(delay.cpu),
