@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 namespace ftrace_compare {
@@ -60,10 +61,10 @@ bool same(const Item& theirs, const Item& ours, const Ours& all) {
 }
 
 /// Is F[i] an event with interrupts enabled that an interrupt separated from
-/// O[j..]? Then the length of that interrupt's block, else 0.
-std::size_t transposed_block(std::span<const Item> theirs, std::span<const Item> ours, const Ours& all) {
+/// O[j..]? Then the length of that interrupt's block, as far as ftrace has it.
+std::optional<std::size_t> transposed_block(std::span<const Item> theirs, std::span<const Item> ours, const Ours& all) {
     const Item& event = theirs.front();
-    if ((event.flags & kIrqsOff) != 0) return 0;
+    if ((event.flags & kIrqsOff) != 0) return std::nullopt;
     // It begins in a context above that of the event; what it does on its way
     // out (waking ksoftirqd, say) it does with interrupts off. Nobody else runs.
     const std::uint8_t above = (event.flags & (kHardirq | kSoftirq)) != 0 ? kHardirq : kHardirq | kSoftirq;
@@ -71,17 +72,16 @@ std::size_t transposed_block(std::span<const Item> theirs, std::span<const Item>
     for (std::size_t n = 0; n + 1 < theirs.size() && n < ours.size(); ++n) {
         if (n != 0 && depth == 0 && same(event, ours[n], all)) return n;
         const Item& item = theirs[n + 1];
-        if ((item.flags & above) == 0 && (n == 0 || (item.flags & kIrqsOff) == 0)) return 0;
-        if (item.type == HFTMON_REC_SCHED_SWITCH || !same(item, ours[n], all)) return 0;
+        if ((item.flags & above) == 0 && (n == 0 || (item.flags & kIrqsOff) == 0)) return std::nullopt;
+        if (item.type == HFTMON_REC_SCHED_SWITCH || !same(item, ours[n], all)) return std::nullopt;
         depth += is_entry(item.type) - is_exit(item.type);
-        if (depth < 0) return 0;
+        if (depth < 0) return std::nullopt;
     }
     // ftrace's interval ended inside the block.
     const bool is_end = theirs.size() <= 64 && theirs.size() <= ours.size();
-    return is_end && std::any_of(ours.begin() + static_cast<std::ptrdiff_t>(theirs.size()) - 1, ours.end(),
-                                 [&](const Item& item) { return same(event, item, all); })
-               ? theirs.size() - 1
-               : 0;
+    const auto behind = ours.begin() + static_cast<std::ptrdiff_t>(is_end ? theirs.size() - 1 : ours.size());
+    if (std::none_of(behind, ours.end(), [&](const Item& item) { return same(event, item, all); })) return std::nullopt;
+    return theirs.size() - 1;
 }
 
 /// ftrace's interval began inside the interrupt that separated the two probes:
@@ -115,15 +115,15 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Re
             ++i, ++j;
             continue;
         }
-        const std::size_t block = j < ours.size() ? transposed_block(theirs.subspan(i), ours.subspan(j), all) : 0;
-        if (block != 0) {
+        const auto block = j < ours.size() ? transposed_block(theirs.subspan(i), ours.subspan(j), all) : std::nullopt;
+        if (block) {
             ++result.transpositions;
             ++result.transposed_by_type[theirs[i].type];
-            result.transposed_events += block;
-            for (std::size_t k = 0; k <= block; ++k) ++result.by_type[theirs[i + k].type];
-            result.compared += block + 1;
-            i += block + 1;
-            j += block + 1;
+            result.transposed_events += *block;
+            for (std::size_t k = 0; k <= *block; ++k) ++result.by_type[theirs[i + k].type];
+            result.compared += *block + 1;
+            i += *block + 1;
+            j += *block + 1;
             continue;
         }
         if (may_open && j < ours.size() && began_inside(theirs.first(i), theirs.subspan(i), ours.subspan(j), all)) {
