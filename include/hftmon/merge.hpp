@@ -2,9 +2,11 @@
 /// Many CPUs' records in one order of time.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <ranges>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -47,6 +49,11 @@ public:
     /// Borrows the streams, which must outlive the Merger and be for different
     /// CPUs. None at all is allowed. Allocates.
     explicit Merger(std::span<CpuStream* const> streams);
+    /// The same for a container of streams, e.g. that of CaptureReader::streams()
+    /// or Session::rings(). It must keep its elements where they are.
+    template <std::ranges::borrowed_range Streams>
+    requires std::derived_from<std::ranges::range_value_t<Streams>, CpuStream>
+    explicit Merger(Streams&& streams) : Merger(pointers_to(streams)) {}
 
     /// Delivers all records that are there now and whose time is below
     /// `horizon`, by calls of
@@ -107,6 +114,12 @@ private:
         Merger& merger;
     };
 
+    template <class Streams>
+    static std::vector<CpuStream*> pointers_to(Streams& streams) {
+        std::vector<CpuStream*> pointers;
+        for (CpuStream& stream : streams) pointers.push_back(&stream);
+        return pointers;
+    }
     void start(TscTime horizon) noexcept;
     bool next(Batch& out) noexcept;
     void settle() noexcept;

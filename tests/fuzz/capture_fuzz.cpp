@@ -52,10 +52,7 @@ void read_everything(const CaptureReader& reader) {
     if (reader.stats()) sink += reader.stats()->cpus.size();
 
     std::vector<CaptureStream> streams = reader.streams();
-    std::vector<CpuStream*> pointers;
-    pointers.reserve(streams.size());
-    for (CaptureStream& stream : streams) pointers.push_back(&stream);
-    Merger merger(pointers);
+    Merger merger(streams);
     std::map<CpuId, std::uint64_t> next;
     const std::uint64_t delivered = merger.run([&](CpuId cpu, std::uint64_t position, std::span<const Record> records) {
         check(position >= next[cpu], "positions grow");

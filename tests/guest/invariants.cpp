@@ -28,9 +28,9 @@
 
 #include "hftmon/analyzer.hpp"
 #include "hftmon/capture.hpp"
-#include "hftmon/decode.hpp"
 #include "hftmon/merge.hpp"
 #include "hftmon/names.hpp"
+#include "hftmon/runs.hpp"
 
 namespace {
 
@@ -86,10 +86,12 @@ public:
 private:
     void check_frame(const CaptureReader& capture);
     void check_stream(CaptureStream& stream);
+    void check_run(CpuState& cpu, const Run& run);
     void check_record(CpuState& cpu, CpuId id, std::uint64_t position, const Record& record);
     void check_event(CpuState& cpu, const Event& event);
     void check_runs_here(CpuState& cpu, const EventHeader& header, Tid tid, std::string_view role);
     void check_names(const CaptureReader& capture);
+    void want_names(const NameTable& names, const Event& event);
     void want_name(const NameTable& names, Tid tid, TscTime time);
     void check_stats(const CaptureReader& capture);
     void check_analysis(const CaptureReader& capture);
@@ -135,34 +137,29 @@ void Check::check_record(CpuState& cpu, CpuId id, std::uint64_t position, const 
     ++cpu.records;
 }
 
+void Check::check_run(CpuState& cpu, const Run& run) {
+    const Record& first = run.records.front();
+    if (run.status != DecodeStatus::kOk) {
+        violations_.add("decode", "CPU {} position {}: type {} status {}", run.cpu.value, run.position, first.type,
+                        static_cast<int>(run.status));
+    }
+    if (run.records.size() != (has_name(first.type) ? 2u : 1u)) {
+        violations_.add("run", "CPU {} position {}: type {} is {} records long", run.cpu.value, run.position,
+                        first.type, run.records.size());
+    }
+    std::uint64_t position = run.position;
+    for (const Record& record : run.records) {
+        check_record(cpu, run.cpu, position++, record);
+        if (record.tsc != first.tsc) {
+            violations_.add("run", "CPU {} position {}: two times", run.cpu.value, position - 1);
+        }
+    }
+    if (run.status == DecodeStatus::kOk) check_event(cpu, run.event);
+}
+
 void Check::check_stream(CaptureStream& stream) {
     CpuState& cpu = cpus_[stream.cpu().value];
-    std::vector<Record> run;
-    for (auto records = stream.peek(); !records.empty(); records = stream.peek()) {
-        const std::uint64_t first = stream.position();
-        for (std::size_t i = 0; i < records.size();) {
-            Event event;
-            const auto decoded = decode(records.subspan(i), stream.cpu(), first + i, event);
-            const std::size_t length = std::max<std::size_t>(decoded.records, 1);
-            if (decoded.status != DecodeStatus::kOk) {
-                violations_.add("decode", "CPU {} position {}: type {} status {}", stream.cpu().value, first + i,
-                                records[i].type, static_cast<int>(decoded.status));
-            }
-            if (length != (has_name(records[i].type) ? 2u : 1u)) {
-                violations_.add("run", "CPU {} position {}: type {} is {} records long", stream.cpu().value, first + i,
-                                records[i].type, length);
-            }
-            for (std::size_t k = i; k < i + length && k < records.size(); ++k) {
-                check_record(cpu, stream.cpu(), first + k, records[k]);
-                if (records[k].tsc != records[i].tsc) {
-                    violations_.add("run", "CPU {} position {}: two times", stream.cpu().value, first + k);
-                }
-            }
-            if (decoded.status == DecodeStatus::kOk) check_event(cpu, event);
-            i += length;
-        }
-        stream.release(records.size());
-    }
+    for_each_run(stream, [&](const Run& run) { check_run(cpu, run); });
     if (stream.damaged() != 0) violations_.add("damaged records", "CPU {}: {}", stream.cpu().value, stream.damaged());
     if (stream.missing() != 0) violations_.add("missing positions", "CPU {}: {}", stream.cpu().value, stream.missing());
     // A flight recorder's window may begin in the middle of a run.
@@ -220,43 +217,40 @@ void Check::want_name(const NameTable& names, Tid tid, TscTime time) {
     if (!options_.partial) fmt::print("  no name for thread {} at {}\n", tid.value, time.value);
 }
 
+/// Every thread that an event speaks of has a name.
+void Check::want_names(const NameTable& names, const Event& event) {
+    const TscTime time = event.header.time;
+    if (const auto* s = std::get_if<SchedSwitchEvent>(&event.body)) {
+        want_name(names, s->prev, time);
+        want_name(names, s->next, time);
+    } else if (const auto* w = std::get_if<SchedWakeEvent>(&event.body)) {
+        want_name(names, w->tid, time);
+        want_name(names, w->waker, time);
+    } else if (const auto* m = std::get_if<SchedMigrateEvent>(&event.body)) {
+        want_name(names, m->tid, time);
+    } else if (const auto* g = std::get_if<GapEvent>(&event.body)) {
+        want_name(names, g->current, time);
+    } else if (const auto* c = std::get_if<CpuStateEvent>(&event.body)) {
+        want_name(names, c->current, time);
+    }
+}
+
 /// Names as dump and reports resolve them: all of the file is known.
 void Check::check_names(const CaptureReader& capture) {
     NameTable names;
     for (const auto& list : capture.threads()) names.learn(list.entries, list.from, list.to);
-    std::vector<Event> events;
-    for (int pass = 0; pass < 2; ++pass) {
-        auto streams = capture.streams();
-        for (CaptureStream& stream : streams) {
-            for (auto records = stream.peek(); !records.empty(); records = stream.peek()) {
-                for (std::size_t i = 0; i < records.size();) {
-                    Event event;
-                    const auto decoded = decode(records.subspan(i), stream.cpu(), stream.position() + i, event);
-                    i += std::max<std::size_t>(decoded.records, 1);
-                    if (decoded.status != DecodeStatus::kOk) continue;
-                    const TscTime time = event.header.time;
-                    if (const auto* e = std::get_if<ThreadEvent>(&event.body)) {
-                        if (pass == 0) names.learn(time, *e);
-                        if (e->comm.view().empty()) violations_.add("empty name", "thread {}", e->tid.value);
-                    }
-                    if (pass == 0) continue;
-                    if (const auto* s = std::get_if<SchedSwitchEvent>(&event.body)) {
-                        want_name(names, s->prev, time);
-                        want_name(names, s->next, time);
-                    } else if (const auto* w = std::get_if<SchedWakeEvent>(&event.body)) {
-                        want_name(names, w->tid, time);
-                        want_name(names, w->waker, time);
-                    } else if (const auto* m = std::get_if<SchedMigrateEvent>(&event.body)) {
-                        want_name(names, m->tid, time);
-                    } else if (const auto* g = std::get_if<GapEvent>(&event.body)) {
-                        want_name(names, g->current, time);
-                    } else if (const auto* c = std::get_if<CpuStateEvent>(&event.body)) {
-                        want_name(names, c->current, time);
-                    }
-                }
-                stream.release(records.size());
-            }
-        }
+    for (CaptureStream& stream : capture.streams()) {
+        for_each_run(stream, [&](const Run& run) {
+            const auto* thread = std::get_if<ThreadEvent>(&run.event.body);
+            if (run.status != DecodeStatus::kOk || thread == nullptr) return;
+            names.learn(run.event.header.time, *thread);
+            if (thread->comm.view().empty()) violations_.add("empty name", "thread {}", thread->tid.value);
+        });
+    }
+    for (CaptureStream& stream : capture.streams()) {
+        for_each_run(stream, [&](const Run& run) {
+            if (run.status == DecodeStatus::kOk) want_names(names, run.event);
+        });
     }
     if (!totals_.unnamed.empty() && !options_.partial)
         violations_.add("names", "{} threads have none", totals_.unnamed.size());
@@ -321,9 +315,7 @@ void Check::check_stats(const CaptureReader& capture) {
 /// The library's own invariants, over the merged stream.
 void Check::check_analysis(const CaptureReader& capture) {
     auto streams = capture.streams();
-    std::vector<CpuStream*> inputs;
-    for (auto& stream : streams) inputs.push_back(&stream);
-    Merger merger(inputs);
+    Merger merger(streams);
     Analyzer analyzer(capture.clock(), AnalyzerOptions{});
     for (const auto& list : capture.threads()) analyzer.add_threads(list.entries, list.from, list.to);
     merger.run(
@@ -345,7 +337,7 @@ void Check::check_analysis(const CaptureReader& capture) {
     if (odd.deep_nesting + odd.backwards + odd.bad_ids != 0) violations_.add("anomalies", "see above");
     // Recording begins inside an interrupt: at most a few exits per CPU have no entry.
     if (totals_.lost == 0 && totals_.overwritten == 0 && !options_.truncated && !options_.hotplug &&
-        (odd.orphan_exits > 4 * inputs.size() || odd.lost_exits + odd.orphaned_entries + odd.wrong_prev > 0)) {
+        (odd.orphan_exits > 4 * streams.size() || odd.lost_exits + odd.orphaned_entries + odd.wrong_prev > 0)) {
         violations_.add("anomalies", "see above, although nothing was lost");
     }
 }

@@ -52,9 +52,7 @@ Evidence analyse(const CaptureReader& capture, Tid victim) {
     for (const auto& list : capture.threads()) analyzer.add_threads(list.entries, list.from, list.to);
     for (const auto& irq : capture.irqs()) analyzer.add_irq(irq.irq, irq.name);
     auto streams = capture.streams();
-    std::vector<CpuStream*> inputs;
-    for (auto& stream : streams) inputs.push_back(&stream);
-    Merger(inputs).run([&](CpuId cpu, std::uint64_t position, std::span<const Record> records) {
+    Merger(streams).run([&](CpuId cpu, std::uint64_t position, std::span<const Record> records) {
         analyzer.consume(cpu, position, records);
     });
     analyzer.finish();

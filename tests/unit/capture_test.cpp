@@ -84,9 +84,7 @@ BOOST_FIXTURE_TEST_CASE(streams_outlive_the_reader_and_are_independent, SampleFi
 BOOST_FIXTURE_TEST_CASE(a_capture_merges, SampleFile) {
     auto reader = CaptureReader::open(path);
     auto streams = reader->streams();
-    std::vector<CpuStream*> pointers;
-    for (CaptureStream& stream : streams) pointers.push_back(&stream);
-    Merger merger(pointers);
+    Merger merger(streams);
     std::uint64_t last = 0;
     const std::uint64_t count = merger.run([&](CpuId, std::uint64_t, std::span<const Record> records) {
         for (const Record& r : records) {

@@ -9,10 +9,10 @@
 #include <optional>
 
 #include "hftmon/capture.hpp"
-#include "hftmon/decode.hpp"
 #include "hftmon/event_text.hpp"
 #include "hftmon/merge.hpp"
 #include "hftmon/names.hpp"
+#include "hftmon/runs.hpp"
 #include "tools/hftctl/capture_input.hpp"
 #include "tools/hftctl/command.hpp"
 #include "tools/hftctl/options.hpp"
@@ -23,32 +23,20 @@ namespace {
 
 using hftmon::DecodeStatus;
 using hftmon::TscTime;
-using Records = std::span<const hftmon::Record>;
 
 struct DumpOptions {
     std::string path = "hftmon.capture";
     std::string cpus;
 };
 
-/// Calls on_run(cpu, position, records, decoded, event) for every record, or run
-/// of records that belong together, of the capture, in order of time.
+/// All runs of the capture, in order of time.
 template <class Fn>
-void for_each_run(const hftmon::CaptureReader& capture, Fn&& on_run) {
+void for_each_run(const hftmon::CaptureReader& capture, Fn&& fn) {
     auto streams = capture.streams();
-    std::vector<hftmon::CpuStream*> inputs;
-    inputs.reserve(streams.size());
-    for (auto& stream : streams) inputs.push_back(&stream);
-    hftmon::Merger merger(inputs);
-    merger.run([&](hftmon::CpuId cpu, std::uint64_t position, std::span<const hftmon::Record> records) {
-        while (!records.empty()) {
-            hftmon::Event event;
-            const auto decoded = hftmon::decode(records, cpu, position, event);
-            const std::size_t length = decoded.records != 0 ? decoded.records : records.size();
-            on_run(cpu, position, records.first(length), decoded.status, event);
-            records = records.subspan(length);
-            position += length;
-        }
-    });
+    hftmon::Merger(streams).run(
+        [&](hftmon::CpuId cpu, std::uint64_t position, std::span<const hftmon::Record> records) {
+            hftmon::for_each_run(records, cpu, position, fn);
+        });
 }
 
 /// A record that this hftctl cannot read is told as it is.
@@ -78,10 +66,11 @@ int run_dump(const DumpOptions& options) {
     hftmon::NameTable names;
     for (const auto& list : capture->threads()) names.learn(list.entries, list.from, list.to);
     std::optional<hftmon::TscTime> start;
-    for_each_run(*capture, [&](hftmon::CpuId, std::uint64_t, Records, DecodeStatus status, const hftmon::Event& event) {
-        if (status != DecodeStatus::kOk) return;
-        if (!start) start = event.header.time;
-        if (const auto* thread = std::get_if<hftmon::ThreadEvent>(&event.body)) names.learn(event.header.time, *thread);
+    for_each_run(*capture, [&](const hftmon::Run& run) {
+        if (run.status != DecodeStatus::kOk) return;
+        const TscTime time = run.event.header.time;
+        if (!start) start = time;
+        if (const auto* thread = std::get_if<hftmon::ThreadEvent>(&run.event.body)) names.learn(time, *thread);
     });
 
     for (const auto& stats : capture->stats() ? capture->stats()->cpus : std::vector<hftmon::CaptureCpuStats>{}) {
@@ -96,22 +85,21 @@ int run_dump(const DumpOptions& options) {
         const double seconds = start ? static_cast<double>(clock.to_ns(time - *start).count()) / 1e9 : 0;
         fmt::format_to(std::back_inserter(text), "{} {:.9f} [{:03}] ", time.value, seconds, cpu.value);
     };
-    for_each_run(*capture, [&](hftmon::CpuId cpu, std::uint64_t position, Records records, DecodeStatus status,
-                               const hftmon::Event& event) {
-        if (failed || (!cpus.empty() && !std::binary_search(cpus.begin(), cpus.end(), cpu))) return;
+    for_each_run(*capture, [&](const hftmon::Run& run) {
+        if (failed || (!cpus.empty() && !std::binary_search(cpus.begin(), cpus.end(), run.cpu))) return;
         text.clear();
-        const auto [expected, is_first] = next.try_emplace(cpu, position);
-        if (position > expected->second) {
-            begin_line(cpu, {records.front().tsc});
-            text += fmt::format("missing records={}\n", position - expected->second);
+        const auto [expected, is_first] = next.try_emplace(run.cpu, run.position);
+        if (run.position > expected->second) {
+            begin_line(run.cpu, {run.records.front().tsc});
+            text += fmt::format("missing records={}\n", run.position - expected->second);
         }
-        expected->second = position + records.size();
-        if (status == DecodeStatus::kOk) {
-            begin_line(cpu, event.header.time);
-            append_event_text(event, names, text);
+        expected->second = run.position + run.records.size();
+        if (run.status == DecodeStatus::kOk) {
+            begin_line(run.cpu, run.event.header.time);
+            append_event_text(run.event, names, text);
             text += '\n';
         } else {
-            for (const hftmon::Record& record : records) append_undecoded(record, cpu, status, text);
+            for (const hftmon::Record& record : run.records) append_undecoded(record, run.cpu, run.status, text);
         }
         failed = std::fwrite(text.data(), 1, text.size(), stdout) != text.size();
     });

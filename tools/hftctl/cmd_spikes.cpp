@@ -97,10 +97,7 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
     for (const auto& irq : capture->irqs()) analyzer.add_irq(irq.irq, irq.name);
 
     auto streams = capture->streams();
-    std::vector<hftmon::CpuStream*> inputs;
-    inputs.reserve(streams.size());
-    for (auto& stream : streams) inputs.push_back(&stream);
-    hftmon::Merger merger(inputs);
+    hftmon::Merger merger(streams);
     merger.run([&](hftmon::CpuId cpu, std::uint64_t position, std::span<const hftmon::Record> records) {
         analyzer.consume(cpu, position, records);
     });
@@ -124,7 +121,7 @@ public:
     LiveAnalysis(hftmon::Session& session, hftmon::Analyzer& analyzer)
         : session_(session),
           analyzer_(analyzer),
-          merger_(inputs_of(session)),
+          merger_(session.rings()),
           lag_(analyzer.clock().to_ticks(std::chrono::milliseconds(20))) {}
 
     /// What was begun before the previous call, less a lag, is complete on every
@@ -146,12 +143,6 @@ public:
     [[nodiscard]] std::uint64_t late() const { return merger_.stats().late; }
 
 private:
-    static std::vector<hftmon::CpuStream*> inputs_of(hftmon::Session& session) {
-        std::vector<hftmon::CpuStream*> inputs;
-        inputs.reserve(session.rings().size());
-        for (auto& ring : session.rings()) inputs.push_back(&ring);
-        return inputs;
-    }
     void feed(TscTime horizon) {
         merger_.run([this](hftmon::CpuId cpu, std::uint64_t position,
                            std::span<const hftmon::Record> records) { analyzer_.consume(cpu, position, records); },

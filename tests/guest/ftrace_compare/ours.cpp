@@ -10,7 +10,7 @@
 #include <variant>
 
 #include "fail.hpp"
-#include "hftmon/decode.hpp"
+#include "hftmon/runs.hpp"
 
 namespace ftrace_compare {
 
@@ -19,19 +19,12 @@ using namespace hftmon;
 namespace {
 
 template <class Fn>
-void for_each(const CaptureReader& capture, Fn&& fn) {
-    auto streams = capture.streams();
-    for (CaptureStream& stream : streams) {
-        for (auto records = stream.peek(); !records.empty(); records = stream.peek()) {
-            for (std::size_t i = 0; i < records.size();) {
-                Event event;
-                const auto decoded = decode(records.subspan(i), stream.cpu(), stream.position() + i, event);
-                if (decoded.status != DecodeStatus::kOk) fail("a record of the capture does not decode");
-                fn(event);
-                i += decoded.records;
-            }
-            stream.release(records.size());
-        }
+void for_each_event(const CaptureReader& capture, Fn&& fn) {
+    for (CaptureStream& stream : capture.streams()) {
+        for_each_run(stream, [&](const Run& run) {
+            if (run.status != DecodeStatus::kOk) fail("a record of the capture does not decode");
+            fn(run.event);
+        });
     }
 }
 
@@ -39,7 +32,7 @@ void for_each(const CaptureReader& capture, Fn&& fn) {
 
 Ours::Ours(const CaptureReader& capture) {
     for (const auto& list : capture.threads()) names_.learn(list.entries, list.from, list.to);
-    for_each(capture, [&](const Event& event) { learn(event); });
+    for_each_event(capture, [&](const Event& event) { learn(event); });
     for (auto& [tid, renames] : renames_) {
         std::sort(renames.begin(), renames.end(), [](const Rename& a, const Rename& b) { return a.time < b.time; });
         for (Rename& rename : renames) {
@@ -47,7 +40,7 @@ Ours::Ours(const CaptureReader& capture) {
         }
     }
     for (auto& [tid, times] : switched_in_) std::sort(times.begin(), times.end());
-    for_each(capture, [&](const Event& event) { add(event); });
+    for_each_event(capture, [&](const Event& event) { add(event); });
 }
 
 bool Ours::moved(const Item& from, const Item& to) const {

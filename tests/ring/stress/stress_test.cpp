@@ -199,9 +199,15 @@ BOOST_AUTO_TEST_CASE(flight_read_while_it_runs_and_when_frozen) {
     BOOST_TEST(checker.mistake() == "");
     BOOST_TEST(counts.read + counts.overwritten == written.head);
     BOOST_TEST(counts.read + 1 >= kCapacity);
-    BOOST_TEST(checker.missing() == 0u);
     // A flight recorder loses only where handlers fill the whole ring inside one
-    // record: on a starved machine, and then rarely. Each loss is told by a GAP.
+    // record: on a starved machine, and then rarely. A GAP stands for one loss or
+    // more, so the positions taken are those of the records kept and of as many
+    // GAPs as there were losses, at most; without a loss all of this is exact.
+    const std::uint64_t kept = written.records - written.lost;
+    BOOST_TEST(written.head >= kept);
+    BOOST_TEST(written.head - kept <= written.lost);
+    BOOST_TEST(checker.missing() <= written.lost);
+    BOOST_TEST(checker.told() <= written.lost);
+    BOOST_TEST(checker.late() == 0u);
     BOOST_TEST(written.lost < written.records / 100);
-    if (written.lost == 0) BOOST_TEST(written.records == written.head);
 }
