@@ -136,12 +136,23 @@ public:
 
 private:
     static constexpr TscTime kNever{~std::uint64_t{0}};
+    static constexpr std::size_t kNobody = ~std::size_t{0};
+    /// A delay that cannot be judged yet: find_unsettled().
+    struct Postponed {
+        bool is_used = false;
+        bool is_settled = false;
+        CpuId awaited{};           // if not settled
+        TscTime run_end = kNever;  // of its first run; kNever: still observed
+        Thread thread;
+    };
     struct CpuSide {
         bool begun = false;
-        bool is_open = false;        // `open` waits for the end of its first run
+        bool is_open = false;        // a bill waits for the end of its first run: `open`, or
+        std::size_t late = kNobody;  // a slot of postponed_
         std::uint64_t position = 0;  // of the next record
         std::uint64_t lost = 0;      // as of the last GAP
-        TscTime deadline = kNever;   // of `open`
+        std::size_t awaited = 0;     // slots of postponed_ that wait for its next record
+        TscTime deadline = kNever;   // of the bill that waits
         Bill open;
     };
 
@@ -151,9 +162,14 @@ private:
     void on_gap(CpuSide& side, const EventHeader& header, const GapEvent& event);
     void on_identity(const EventHeader& header, const ThreadEvent& event);
     void on_delay(CpuSide& side, const Thread& thread);
+    bool itemise(const Thread& thread, Bill& bill);
+    std::size_t postpone(const Thread& thread, CpuId awaited);
+    void on_awaited(CpuSide& side, CpuId cpu);
+    void judge_late(Postponed& entry);
     void complete(CpuSide& side, TscTime at);
+    void hand_over(Bill& bill, TscTime until);
     void keep(Bill& bill);
-    [[nodiscard]] bool would_keep(TscTicks length, bool has_gap) const noexcept;
+    [[nodiscard]] bool would_keep(TscTicks length, bool is_upper_bound) const noexcept;
     [[nodiscard]] ThreadDelays* row_of(const Thread& thread);
     void follow(const ThreadEvent& event);
     [[nodiscard]] bool is_wanted(Tid tid, bool& is_sure) const noexcept;
@@ -169,6 +185,8 @@ private:
     IrqNames irqs_;
     AnalyzerTotals totals_;
     std::deque<CpuSide> sides_;
+    std::vector<Postponed> postponed_;  // slots, used again
+    Bill late_bill_;
     std::vector<Bill> kept_;  // a heap, shortest in front
     std::deque<ThreadDelays> rows_;
     std::vector<std::uint32_t> free_rows_;

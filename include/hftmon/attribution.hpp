@@ -61,15 +61,19 @@ struct BillLine {
     TscTicks ticks{};               ///< net of what nested in it
     std::uint32_t stretches = 0;    ///< uninterrupted pieces
     std::uint32_t page_faults = 0;  ///< that it took meanwhile
+    bool more_page_faults = false;  ///< at least: earlier ones are forgotten
 };
 
 /// Why a bill is not a verdict. Bits of Bill::incomplete.
 enum : std::uint8_t {
-    kIncompleteGap = 1,      ///< records are missing inside the delay
-    kIncompleteStart = 2,    ///< the waking was not seen: the delay began earlier
-    kIncompleteCpu = 4,      ///< it ran on a CPU that it was not seen to move to
-    kIncompleteHistory = 8,  ///< reaches back beyond the history kept
+    kIncompleteGap = 1,          ///< records are missing inside the delay
+    kIncompleteStart = 2,        ///< the waking was not seen: the delay began earlier
+    kIncompleteCpu = 4,          ///< it ran on a CPU that it was not seen to move to
+    kIncompleteHistory = 8,      ///< reaches back beyond the history kept
+    kIncompleteUnrecorded = 16,  ///< it waited on a CPU that was not recorded, or not yet
 };
+/// The thread may have run inside the delay, which is then an upper bound.
+inline constexpr std::uint8_t kMayHaveRun = kIncompleteGap | kIncompleteUnrecorded;
 
 /// An itemised delay: lines and `unattributed` sum to end - start, exactly.
 struct Bill {
@@ -87,10 +91,22 @@ struct Bill {
 
     /// Lines plus unattributed.
     [[nodiscard]] TscTicks total() const noexcept;
+    /// The delay may have been shorter.
+    [[nodiscard]] bool is_upper_bound() const noexcept { return (incomplete & kMayHaveRun) != 0; }
 };
 
 /// Delay that a thread's wait was; call it when Timeline::apply() says `waited`.
 void describe_wait(const Thread& thread, Delay& delay);
+
+/// Where must more be known before the wait that `thread` has ended can be
+/// judged? A CPU that it waited on earlier and that has recorded nothing since:
+/// its next record may tell that records are missing. Null when all is known.
+const CpuTimeline* find_unsettled(const Timeline& timeline, const Thread& thread) noexcept;
+
+/// kMayHaveRun, as far as it holds for the wait that `thread` has ended. O(1)
+/// where no records are missing. Pulled to a CPU and back, all inside a gap of
+/// that CPU, is beyond what can be known.
+std::uint8_t doubts(const Timeline& timeline, const Thread& thread);
 
 /// Makes the lines of `bill.delay` out of the CPUs' history. Everything up to
 /// delay.end must have been applied and not much after it. Reuses the vectors.

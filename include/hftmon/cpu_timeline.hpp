@@ -53,14 +53,15 @@ struct Anomalies {
     std::uint64_t deep_nesting = 0;      ///< level beyond the stack's room: dropped
     std::uint64_t wrong_prev = 0;        ///< a switch away from a thread that was not known to run here
     std::uint64_t wrong_next = 0;        ///< a switch to a thread that was running elsewhere or dead
-    std::uint64_t unseen_wakings = 0;    ///< a sleeping thread ran or was enqueued, and nobody had woken it
+    std::uint64_t unseen_wakings = 0;    ///< a sleeping thread ran, and nobody had woken it: its delay is not known
+    std::uint64_t unseen_starts = 0;     ///< a sleeping thread was enqueued before anybody had asked for it
     std::uint64_t unseen_moves = 0;      ///< a waiting thread ran on a CPU that it had not moved to
     std::uint64_t backwards = 0;         ///< time below an earlier record's: taken as equal to it
     std::uint64_t bad_ids = 0;           ///< thread or CPU number that cannot be: record dropped
 
     [[nodiscard]] std::uint64_t total() const noexcept {
         return lost_exits + orphan_exits + orphaned_entries + deep_nesting + wrong_prev + wrong_next + unseen_wakings +
-               unseen_moves + backwards + bad_ids;
+               unseen_starts + unseen_moves + backwards + bad_ids;
     }
 };
 
@@ -180,8 +181,15 @@ public:
     /// cause is unknown too). O(log kept + segments in the range).
     template <class Fn>
     bool walk(TscTime from, TscTime to, Fn&& fn) const;
-    /// Page faults seen here in [from, to), of those kept (the newest 4096).
-    [[nodiscard]] std::uint32_t page_faults(TscTime from, TscTime to) const noexcept;
+    /// Page faults seen here in [from, to). `complete`: false when the range
+    /// reaches back beyond those kept (the newest 65536).
+    struct PageFaults {
+        std::uint32_t count = 0;
+        bool complete = true;
+    };
+    [[nodiscard]] PageFaults page_faults(TscTime from, TscTime to) const noexcept;
+    /// Are records missing somewhere in [from, to)? O(1) when none are since.
+    [[nodiscard]] bool has_gap(TscTime from, TscTime to) const;
 
 private:
     struct Level {
@@ -190,7 +198,7 @@ private:
         TimerCallback timer;
     };
     static constexpr std::size_t kMaxDepth = 8;
-    static constexpr std::size_t kMaxFaults = 4096;
+    static constexpr std::size_t kMaxFaults = 65536;
 
     [[nodiscard]] Level& top() noexcept { return levels_[depth_ - 1]; }
     void close(TscTime time);

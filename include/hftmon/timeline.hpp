@@ -60,9 +60,6 @@ public:
     [[nodiscard]] const CpuTimeline* cpu(CpuId cpu) const noexcept {
         return cpu.value < cpus_.size() ? cpus_[cpu.value].get() : nullptr;
     }
-    /// Are records missing on a CPU that the thread waited on, since it did? Then
-    /// it may have run there meanwhile, and the wait is only an upper bound.
-    [[nodiscard]] bool is_doubtful(const Wait& wait) const noexcept;
     [[nodiscard]] std::size_t cpu_limit() const noexcept { return cpus_.size(); }
     [[nodiscard]] const Thread* thread(Tid tid) const noexcept { return threads_.find(tid); }
     /// Gives the thread that holds `tid` now a tag; see Thread::tag.

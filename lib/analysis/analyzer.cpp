@@ -16,6 +16,9 @@ constexpr std::uint32_t kFirstRow = 2;
 
 constexpr std::size_t kMaxDeadRows = 65536;
 
+/// How long a bill waits for the next record of a CPU, in live use.
+constexpr Nanoseconds kPatience = std::chrono::seconds(1);
+
 void sort_unique(std::vector<Tid>& tids) {
     std::sort(tids.begin(), tids.end());
     tids.erase(std::unique(tids.begin(), tids.end()), tids.end());
@@ -23,8 +26,7 @@ void sort_unique(std::vector<Tid>& tids) {
 
 /// Longer first, but those that may have been shorter last; of equals the earlier.
 bool goes_before(const Bill& a, const Bill& b) noexcept {
-    const bool a_has_gap = (a.incomplete & kIncompleteGap) != 0, b_has_gap = (b.incomplete & kIncompleteGap) != 0;
-    if (a_has_gap != b_has_gap) return b_has_gap;
+    if (a.is_upper_bound() != b.is_upper_bound()) return b.is_upper_bound();
     if (a.delay.length() != b.delay.length()) return a.delay.length() > b.delay.length();
     return a.delay.start < b.delay.start;
 }
@@ -123,6 +125,7 @@ void Analyzer::on(CpuSide& side, const EventHeader& header, const Body& body) {
         on_identity(header, body);
     else
         timeline_.apply(header, body);
+    if (side.awaited != 0) on_awaited(side, header.cpu);
 }
 
 void Analyzer::on_switch(CpuSide& side, const EventHeader& header, const SchedSwitchEvent& event) {
@@ -133,6 +136,8 @@ void Analyzer::on_switch(CpuSide& side, const EventHeader& header, const SchedSw
 }
 
 void Analyzer::on_gap(CpuSide& side, const EventHeader& header, const GapEvent& event) {
+    // Told a second time (abi/ring.h), or really records missing?
+    if (event.lost_total != 0 && event.lost_total == side.lost) return;
     ++totals_.gaps;
     if (event.lost_total > side.lost) {
         totals_.lost += event.lost_total - side.lost;
@@ -227,27 +232,71 @@ void Analyzer::retire(std::uint32_t tag) {
 void Analyzer::on_delay(CpuSide& side, const Thread& thread) {
     ThreadDelays* row = row_of(thread);
     if (!row) return;
+    row->last = thread.since;
+    if (const CpuTimeline* awaited = find_unsettled(timeline_, thread))
+        side.late = postpone(thread, awaited->cpu());
+    else if (!itemise(thread, side.open))
+        return;
+    side.is_open = true;
+    side.deadline = thread.since + after_limit_;
+}
+
+/// Counts a delay. True when it is worth a bill, which then is its.
+bool Analyzer::itemise(const Thread& thread, Bill& bill) {
+    ThreadDelays& row = rows_[thread.tag - kFirstRow];
+    ThreadDelays& counts = row.tid == thread.tid ? row : exited_;
+    DelayStats& stats = counts.by_kind[static_cast<std::size_t>(thread.wait.kind)];
     const TscTicks length = thread.since - thread.wait.start;
     const bool is_over = length >= over_;
-    const bool is_doubtful = timeline_.is_doubtful(thread.wait);
-    DelayStats& stats = row->by_kind[static_cast<std::size_t>(thread.wait.kind)];
-    if (is_doubtful)
+    const std::uint8_t doubt = doubts(timeline_, thread);
+    if (doubt != 0)
         ++stats.doubtful;
     else
         stats.add(length, is_over);
-    row->last = thread.since;
-    if (is_over) ++(is_doubtful ? totals_.doubtful : totals_.over);
-    if (!is_over || (!options_.on_bill && !would_keep(length, is_doubtful))) return;
+    if (!is_over) return false;
+    ++(doubt != 0 ? totals_.doubtful : totals_.over);
+    if (!options_.on_bill && !would_keep(length, doubt != 0)) return false;
 
-    describe_wait(thread, side.open.delay);
-    side.open.delay.cpu = thread.cpu;
-    attribute(timeline_, side.open);
-    if (is_doubtful) side.open.incomplete |= kIncompleteGap;
+    describe_wait(thread, bill.delay);
+    attribute(timeline_, bill);
+    bill.incomplete |= doubt;
     ++totals_.bills;
-    if (side.open.incomplete != 0) ++totals_.incomplete;
-    if (side.open.total() != length) ++wrong_sums_;
-    side.is_open = true;
-    side.deadline = thread.since + after_limit_;
+    if (bill.incomplete != 0) ++totals_.incomplete;
+    if (bill.total() != length) ++wrong_sums_;
+    return true;
+}
+
+std::size_t Analyzer::postpone(const Thread& thread, CpuId awaited) {
+    auto slot = std::find_if(postponed_.begin(), postponed_.end(), [](const Postponed& p) { return !p.is_used; });
+    if (slot == postponed_.end()) slot = postponed_.emplace(slot);
+    slot->is_used = true;
+    slot->awaited = awaited;
+    slot->is_settled = false;
+    slot->run_end = kNever;
+    slot->thread = thread;
+    ++side_of(awaited).awaited;
+    return static_cast<std::size_t>(slot - postponed_.begin());
+}
+
+/// This CPU has told what was before: those that waited for it go on.
+void Analyzer::on_awaited(CpuSide& side, CpuId cpu) {
+    side.awaited = 0;
+    for (Postponed& entry : postponed_) {
+        if (!entry.is_used || entry.is_settled || entry.awaited != cpu) continue;
+        if (const CpuTimeline* next = find_unsettled(timeline_, entry.thread)) {
+            entry.awaited = next->cpu();
+            ++side_of(next->cpu()).awaited;
+            continue;
+        }
+        entry.is_settled = true;
+        if (entry.run_end != kNever) judge_late(entry);
+    }
+}
+
+void Analyzer::judge_late(Postponed& entry) {
+    if (!entry.is_settled) --side_of(entry.awaited).awaited;
+    if (itemise(entry.thread, late_bill_)) hand_over(late_bill_, entry.run_end);
+    entry.is_used = false;
 }
 
 /// The first run after the delay has ended, or is observed no longer.
@@ -255,7 +304,13 @@ void Analyzer::complete(CpuSide& side, TscTime at) {
     const TscTime until = std::min(at, side.deadline);
     side.is_open = false;
     side.deadline = kNever;
-    Bill& bill = side.open;
+    if (side.late == kNobody) return hand_over(side.open, until);
+    Postponed& entry = postponed_[std::exchange(side.late, kNobody)];
+    entry.run_end = until;
+    if (entry.is_settled) judge_late(entry);
+}
+
+void Analyzer::hand_over(Bill& bill, TscTime until) {
     attribute_after(timeline_, until, bill);
     bill.thread = bill.other = {};
     label(names_, bill);
@@ -263,17 +318,16 @@ void Analyzer::complete(CpuSide& side, TscTime at) {
     keep(bill);
 }
 
-bool Analyzer::would_keep(TscTicks length, bool has_gap) const noexcept {
+bool Analyzer::would_keep(TscTicks length, bool is_upper_bound) const noexcept {
     if (options_.keep == 0) return false;
     if (kept_.size() < options_.keep) return true;
     const Bill& least = kept_.front();
-    const bool least_has_gap = (least.incomplete & kIncompleteGap) != 0;
-    return has_gap == least_has_gap ? length > least.delay.length() : least_has_gap;
+    return is_upper_bound == least.is_upper_bound() ? length > least.delay.length() : least.is_upper_bound();
 }
 
 /// Swaps rather than copies: the vectors of the one that goes are used again.
 void Analyzer::keep(Bill& bill) {
-    if (!would_keep(bill.delay.length(), (bill.incomplete & kIncompleteGap) != 0)) return;
+    if (!would_keep(bill.delay.length(), bill.is_upper_bound())) return;
     if (kept_.size() < options_.keep) {
         kept_.emplace_back();
     } else {
@@ -287,11 +341,19 @@ void Analyzer::settle(TscTime now) {
     for (CpuSide& side : sides_) {
         if (now >= side.deadline) complete(side, side.deadline);
     }
+    // A CPU that stays silent has nothing to tell.
+    const TscTicks patience = clock_.to_ticks(kPatience);
+    for (Postponed& entry : postponed_) {
+        if (entry.is_used && entry.run_end != kNever && now - entry.thread.since >= patience) judge_late(entry);
+    }
 }
 
 void Analyzer::finish() {
     for (CpuSide& side : sides_) {
         if (side.is_open) complete(side, std::max(timeline_.now(), side.open.delay.end));
+    }
+    for (Postponed& entry : postponed_) {
+        if (entry.is_used) judge_late(entry);
     }
     for (Bill& bill : kept_) label(names_, bill);
 }

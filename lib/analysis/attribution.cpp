@@ -77,8 +77,9 @@ public:
         TscTime at = delay_.start;
         if (delay_.reason == StartReason::kTimer) {
             const TscTime until = std::clamp(delay_.waking.time, at, delay_.end);
+            at = allow_slack(
+                at, std::clamp(delay_.waking.timer.due, at, std::clamp(delay_.waking.timer.arrival, at, until)));
             const TscTime arrival = timer_arrival(at, until);
-            at = allow_slack(at, std::clamp(delay_.waking.timer.due, at, arrival));
             at = walk(delay_.waking.cpu, at, arrival, Phase::kTimerLate);
             at = walk(delay_.waking.cpu, at, until, Phase::kTimerCallback);
         }
@@ -93,6 +94,7 @@ public:
             // switched in from now on is, and so is who took the CPU from it.
             const bool was_preempted = i == 0 && delay_.kind == DelayKind::kPreemption;
             resident_ = was_preempted ? kNobody : kAnyResident;
+            is_resident_known_ = true;
             at = walk(cpu, at, until, Phase::kWaiting);
         }
         if (at < delay_.end) ledger_.unattributed(at, delay_.end);
@@ -105,8 +107,10 @@ private:
     enum class Phase { kTimerLate, kTimerCallback, kWaking, kWaiting };
     static constexpr Tid kAnyResident{std::numeric_limits<std::uint32_t>::max() - 1};
 
-    /// The due timer's interrupt: the first local timer vector at or after the
-    /// expiry, else the interrupt or softirq that its callback ran in.
+    /// The due timer's interrupt: the first local timer vector since it was due,
+    /// else the interrupt or softirq that its callback ran in. An interrupt before
+    /// that, inside the slack, need not run it: the kernel goes by the latest
+    /// times and stops at the first timer that is not due.
     TscTime timer_arrival(TscTime from, TscTime until) const {
         TscTime arrival = std::clamp(delay_.waking.timer.arrival, from, until);
         const CpuTimeline* cpu = timeline_.cpu(delay_.waking.cpu);
@@ -131,6 +135,7 @@ private:
     TscTime walk(CpuId id, TscTime from, TscTime to, Phase phase) {
         if (from >= to) return from;
         const CpuTimeline* cpu = timeline_.cpu(id);
+        if (!cpu || from < cpu->first()) bill_.incomplete |= kIncompleteUnrecorded;
         if (!cpu) {
             ledger_.unattributed(from, to);
             return to;
@@ -144,9 +149,11 @@ private:
     }
 
     /// Remembers who was on the CPU when the thread began to wait for it, until
-    /// the first switch.
+    /// the first switch. Where records are missing, switches are.
     void note_resident(const Cause& cause) noexcept {
-        if (resident_ == kAnyResident)
+        if (cause.kind == CauseKind::kGap || cause.kind == CauseKind::kUnknown)
+            is_resident_known_ = false;
+        else if (resident_ == kAnyResident)
             resident_ = cause.thread;
         else if (resident_ != cause.thread)
             resident_ = kNobody;
@@ -161,11 +168,14 @@ private:
         }
         Relation relation = is_thread ? relation_to(cpu.cpu(), cause, phase) : Relation::kNone;
         // Idle was chosen over a thread that stood in the queue.
-        if (cause.kind == CauseKind::kIdle && phase == Phase::kWaiting && resident_ != kIdleTid)
+        if (cause.kind == CauseKind::kIdle && phase == Phase::kWaiting && is_resident_known_ && resident_ != kIdleTid)
             relation = Relation::kThrottled;
         const bool late = phase == Phase::kTimerLate && cause.kind != CauseKind::kGap;
         BillLine& line = ledger_.add(start, end, cause, relation, late);
-        if (is_thread) line.page_faults += cpu.page_faults(start, end);
+        if (!is_thread) return;
+        const auto faults = cpu.page_faults(start, end);
+        line.page_faults += faults.count;
+        line.more_page_faults |= !faults.complete;
     }
 
     [[nodiscard]] Relation relation_to(CpuId cpu, const Cause& cause, Phase phase) const noexcept {
@@ -185,6 +195,7 @@ private:
         if (cause.prio < delay_.prio) return Relation::kHigher;
         if (cause.prio == delay_.prio) return Relation::kEqual;
         if (phase == Phase::kWaking) return Relation::kInFlight;
+        if (!is_resident_known_) return Relation::kNone;
         return resident_ != cause.thread ? Relation::kChosen : Relation::kLower;
     }
 
@@ -193,6 +204,7 @@ private:
     const Delay& delay_;
     Ledger ledger_;
     Tid resident_ = kNobody;
+    bool is_resident_known_ = true;
 };
 
 bool is_interrupt(CauseKind kind) noexcept {
@@ -223,6 +235,32 @@ void describe_wait(const Thread& thread, Delay& delay) {
     delay.waking = wait.waking;
     delay.preempted_by = wait.preempted_by;
     delay.hops = wait.hops;
+}
+
+const CpuTimeline* find_unsettled(const Timeline& timeline, const Thread& thread) noexcept {
+    const auto& hops = thread.wait.hops;
+    for (std::size_t i = 0; i < hops.size(); ++i) {
+        if (i + 1 == hops.size() && hops[i].cpu == thread.cpu) break;  // the switch-in is its record
+        const TscTime until = i + 1 == hops.size() ? thread.since : hops[i + 1].since;
+        const CpuTimeline* cpu = timeline.cpu(hops[i].cpu);
+        if (cpu && cpu->last() < until) return cpu;
+    }
+    return nullptr;
+}
+
+std::uint8_t doubts(const Timeline& timeline, const Thread& thread) {
+    std::uint8_t found = 0;
+    const auto look = [&](CpuId id, TscTime from, TscTime to) {
+        const CpuTimeline* cpu = timeline.cpu(id);
+        if (!cpu || from < cpu->first()) found |= kIncompleteUnrecorded;
+        if (cpu && cpu->has_gap(from, to)) found |= kIncompleteGap;
+    };
+    const Wait& wait = thread.wait;
+    if (wait.reason == StartReason::kTimer) look(wait.waking.cpu, wait.start, wait.waking.time);
+    for (std::size_t i = 0; i < wait.hops.size(); ++i)
+        look(wait.hops[i].cpu, wait.hops[i].since, i + 1 == wait.hops.size() ? thread.since : wait.hops[i + 1].since);
+    if (!wait.hops.empty() && wait.hops.back().cpu != thread.cpu) look(thread.cpu, wait.start, thread.since);
+    return found;
 }
 
 void attribute(const Timeline& timeline, Bill& bill) {
@@ -285,6 +323,7 @@ void label(const NameTable& names, Bill& bill) {
             a.ticks += b.ticks;
             a.stretches += b.stretches;
             a.page_faults += b.page_faults;
+            a.more_page_faults |= b.more_page_faults;
             a.first = std::min(a.first, b.first);
             bill.lines.erase(bill.lines.begin() + static_cast<std::ptrdiff_t>(j));
         }

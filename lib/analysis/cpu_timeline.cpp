@@ -90,10 +90,18 @@ std::uint64_t CpuTimeline::find(TscTime time) const noexcept {
     return after > history_.oldest() ? after - 1 : after;
 }
 
-std::uint32_t CpuTimeline::page_faults(TscTime from, TscTime to) const noexcept {
+CpuTimeline::PageFaults CpuTimeline::page_faults(TscTime from, TscTime to) const noexcept {
     const std::uint64_t first = faults_.partition([from](TscTime fault) { return fault < from; });
     const std::uint64_t last = faults_.partition([to](TscTime fault) { return fault < to; });
-    return static_cast<std::uint32_t>(last - first);
+    const std::uint64_t oldest = faults_.oldest();
+    return {static_cast<std::uint32_t>(last - first), oldest == 0 || faults_[oldest] < from};
+}
+
+bool CpuTimeline::has_gap(TscTime from, TscTime to) const {
+    if (last_gap_ <= from) return false;
+    bool found = false;
+    walk(from, to, [&](TscTime, TscTime, const Cause& cause) { found |= cause.kind == CauseKind::kGap; });
+    return found;
 }
 
 }  // namespace hftmon

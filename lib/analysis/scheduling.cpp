@@ -191,7 +191,7 @@ void Timeline::apply(const EventHeader& header, const SchedWakeEvent& event) {
                 begin_wakeup(thread, waking, StartReason::kWaking, event.target);
                 break;
             }
-            if (thread.state == ThreadState::kSleeping) ++anomalies_.unseen_wakings;
+            if (thread.state == ThreadState::kSleeping) ++anomalies_.unseen_starts;
             waking.timer.active = false;
             begin_wakeup(thread, waking, StartReason::kUnseen, event.target);
             enqueue(thread, event.target);
@@ -224,15 +224,6 @@ void Timeline::apply(const EventHeader& header, const ThreadEvent& event) {
         threads_.rename(event.related, event.tid, now_);
         if (cpu->bottom().thread == event.related) cpu->rename_bottom(event.tid);
     }
-}
-
-bool Timeline::is_doubtful(const Wait& wait) const noexcept {
-    const auto has_gap = [this](CpuId id, TscTime since) {
-        const CpuTimeline* one = cpu(id);
-        return one && one->last_gap() > since;
-    };
-    if (wait.reason == StartReason::kTimer && has_gap(wait.waking.cpu, wait.start)) return true;
-    return std::any_of(wait.hops.begin(), wait.hops.end(), [&](const Hop& hop) { return has_gap(hop.cpu, hop.since); });
 }
 
 void Timeline::set_tag(Tid tid, std::uint32_t tag) noexcept {

@@ -16,7 +16,7 @@ constexpr const char* kCauseNames[] = {"unknown", "gap",    "idle", "thread",   
 constexpr const char* kContextNames[] = {"task", "softirq", "hardirq", "nmi"};
 constexpr const char* kRelationNames[] = {"none",  "higher",  "equal",     "lower",     "throttled",     "competing",
                                           "waker", "stopper", "in_flight", "throttled", "timer_callback"};
-constexpr const char* kIncompleteNames[] = {"gap", "start", "cpu", "history"};
+constexpr const char* kIncompleteNames[] = {"gap", "start", "cpu", "history", "unrecorded"};
 
 template <class Enum, std::size_t N>
 const char* name_of(const char* const (&names)[N], Enum value) noexcept {
@@ -112,6 +112,7 @@ private:
             json["policy"] = policy_name(entry.policy);
             json["relation"] = name_of(kRelationNames, entry.relation);
             json["page_faults"] = entry.page_faults;
+            json["more_page_faults"] = entry.more_page_faults;
         } else if (entry.relation != Relation::kNone) {
             json["relation"] = name_of(kRelationNames, entry.relation);
         }
@@ -193,6 +194,7 @@ std::string to_json(const Analyzer& analyzer, const ReportContext& context) {
                          {"wrong_prev", anomalies.wrong_prev},
                          {"wrong_next", anomalies.wrong_next},
                          {"unseen_wakings", anomalies.unseen_wakings},
+                         {"unseen_starts", anomalies.unseen_starts},
                          {"unseen_moves", anomalies.unseen_moves},
                          {"backwards", anomalies.backwards},
                          {"bad_ids", anomalies.bad_ids}};

@@ -56,6 +56,10 @@ std::string completeness(const Analyzer& analyzer) {
         out += fmt::format("{} wakeups are not counted: who woke the thread, and when, was not recorded\n",
                            a.unseen_wakings);
     }
+    if (a.unseen_starts != 0) {
+        out += fmt::format("{} wakeups began earlier than shown: who woke the thread, and when, was not recorded\n",
+                           a.unseen_starts);
+    }
     const std::string odd = nonzero({{a.lost_exits, "lost exits"},
                                      {a.orphan_exits, "orphan exits"},
                                      {a.orphaned_entries, "orphaned entries"},
@@ -85,7 +89,9 @@ std::string delays_text(const Analyzer& analyzer) {
         out += fmt::format("; shown above: the {} longest", shown);
     out += '\n';
     if (totals.doubtful != 0)
-        out += fmt::format("{} more may have been shorter: records are missing inside them\n", totals.doubtful);
+        out +=
+            fmt::format("{} more may have been shorter: records are missing inside them, or a CPU was not recorded\n",
+                        totals.doubtful);
     return out;
 }
 

@@ -177,7 +177,8 @@ void append_incomplete(std::string& out, const Bill& bill) {
     constexpr const char* kReasons[] = {"records are missing inside this delay, it may have run meanwhile",
                                         "the waking was not seen, the delay began earlier",
                                         "it ran on a CPU that it was not seen to move to",
-                                        "it began before the history that is kept"};
+                                        "it began before the history that is kept",
+                                        "it waited on a CPU that was not recorded, it may have run there meanwhile"};
     for (std::size_t bit = 0; bit < std::size(kReasons); ++bit) {
         if ((bill.incomplete & (1u << bit)) != 0) out += fmt::format("  incomplete: {}\n", kReasons[bit]);
     }
@@ -243,7 +244,8 @@ void append_table(std::string& out, const Bill& bill, const ReportContext& conte
         if (i < rows) {
             out += fmt::format(" {:>4}x", bill.lines[i].stretches);
             const std::uint32_t faults = bill.lines[i].page_faults;
-            if (faults > 0) out += fmt::format(", {} page fault{}", faults, faults == 1 ? "" : "s");
+            const char* more = bill.lines[i].more_page_faults ? "at least " : "";
+            if (faults > 0) out += fmt::format(", {}{} page fault{}", more, faults, faults == 1 ? "" : "s");
         }
         out += '\n';
     }
@@ -269,11 +271,10 @@ std::string priority_text(std::int16_t prio, Policy policy) {
 std::string to_text(const Bill& bill, const ReportContext& context) {
     const Delay& delay = bill.delay;
     const bool is_wakeup = delay.kind == DelayKind::kWakeup;
-    const bool has_gap = (bill.incomplete & kIncompleteGap) != 0;
     std::string out = fmt::format(
         "{} {} {}{} {} CPU {}, {} {}\n  {} to switch-in",
         thread_text(bill.thread.comm, delay.tid.value, delay.prio, delay.policy), is_wakeup ? "woke" : "lost",
-        has_gap ? "at most " : "", duration(delay.length(), context.clock), is_wakeup ? "late on" : "of",
+        bill.is_upper_bound() ? "at most " : "", duration(delay.length(), context.clock), is_wakeup ? "late on" : "of",
         delay.cpu.value, is_wakeup ? "due" : "from", moment_text(delay.start, context), start_text(bill, context.irqs));
     if (delay.hops.size() > 1) out += fmt::format(", moved {}x while waiting", delay.hops.size() - 1);
     out += '\n';

@@ -135,17 +135,17 @@ private:
     void settle(Thread& t, std::uint32_t cpu) {
         BillTruth bill{
             .tid = t.who.tid, .cpu = cpu, .start = t.start, .end = now_, .reason = t.reason, .lines = {}, .after = {}};
+        const std::uint64_t due = std::min(t.arrival, t.expiry + t.slack);
         std::uint64_t arrival = t.arrival;
         for (const Piece& p : t.pieces) {
-            if (p.phase == Phase::kTimer && p.from < p.to && p.owner.kind == kLocalTimer.kind &&
+            if (p.phase == Phase::kTimer && p.to > due && p.from < p.to && p.owner.kind == kLocalTimer.kind &&
                 p.owner.subject == kLocalTimer.subject) {
-                arrival = std::min(arrival, p.from);
+                arrival = std::min(arrival, std::max(p.from, due));
             }
         }
         const LineKey none{};
         LineKey last = none;
         for (Piece p : t.pieces) {
-            const std::uint64_t due = std::min(arrival, t.expiry + t.slack);
             if (p.phase == Phase::kTimer && p.from < due) {
                 const std::uint64_t allowed = std::min(p.to, due);
                 if (p.from == p.to) continue;  // a fault that held nothing up

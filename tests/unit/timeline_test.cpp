@@ -76,8 +76,8 @@ BOOST_AUTO_TEST_CASE(segments_partition_the_time_of_a_cpu) {
     const CpuTimeline& cpu = *analysis.analyzer.timeline().cpu(CpuId{0});
     BOOST_TEST(cpu.time_of(kThread) == TscTicks{35});
     BOOST_TEST(cpu.time_of(CauseKind::kIdle) == TscTicks{40});
-    BOOST_TEST(cpu.page_faults(TscTime{90}, TscTime{91}) == 1u);
-    BOOST_TEST(cpu.page_faults(TscTime{80}, TscTime{90}) == 0u);
+    BOOST_TEST(cpu.page_faults(TscTime{90}, TscTime{91}).count == 1u);
+    BOOST_TEST(cpu.page_faults(TscTime{80}, TscTime{90}).count == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_look_back_outside_what_was_seen_is_unknown_before_and_goes_on_after) {
