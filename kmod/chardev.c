@@ -18,7 +18,7 @@
 #include "session.h"
 #include "threads.h"
 
-/* More threads than pids can exist; bounds the allocation of a request. */
+/* No more threads than this can exist; bounds the allocation of a request. */
 #define MAX_THREAD_ENTRIES PID_MAX_LIMIT
 
 /* A bitmap of 8192 CPUs, the ABI's limit. */

@@ -23,6 +23,16 @@ void hftmon_clock_init(void)
 		static_branch_disable(&hftmon_clock_is_tsc);
 }
 
+/**
+ * hftmon_clock_usable() - is the choice still right?
+ *
+ * The clocksource watchdog may give the TSC up at any time.
+ */
+bool hftmon_clock_usable(void)
+{
+	return !static_key_enabled(&hftmon_clock_is_tsc) || !check_tsc_unstable();
+}
+
 /** hftmon_clock_khz() - ticks of the records' clock in a millisecond */
 u64 hftmon_clock_khz(void)
 {
@@ -32,7 +42,7 @@ u64 hftmon_clock_khz(void)
 bool hftmon_clock_invariant(void)
 {
 	return boot_cpu_has(X86_FEATURE_CONSTANT_TSC) &&
-	       boot_cpu_has(X86_FEATURE_NONSTOP_TSC);
+	       boot_cpu_has(X86_FEATURE_NONSTOP_TSC) && !check_tsc_unstable();
 }
 
 /**

@@ -14,7 +14,10 @@ struct hftmon_clock_sync;
 
 DECLARE_STATIC_KEY_TRUE(hftmon_clock_is_tsc);
 
-/* Context: any, NMI included. Does not decrease on one CPU. */
+/*
+ * Context: any, NMI included. Does not decrease on one CPU; the monotonic clock
+ * may, by what it was just adjusted by, after an NMI that hit the adjustment.
+ */
 static __always_inline u64 hftmon_clock(void)
 {
 	if (static_branch_likely(&hftmon_clock_is_tsc))
@@ -25,6 +28,7 @@ static __always_inline u64 hftmon_clock(void)
 void hftmon_clock_init(void);
 u64 hftmon_clock_khz(void);
 bool hftmon_clock_invariant(void);
+bool hftmon_clock_usable(void);
 void hftmon_clock_sync(struct hftmon_clock_sync *out);
 
 #endif /* HFTMON_CLOCK_H */

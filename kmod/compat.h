@@ -56,6 +56,13 @@ static __always_inline bool local_try_cmpxchg(local_t *word, long *old, long new
 }
 #endif
 
+/* The fair class may leave a sleeper on the run queue for a while since 6.12. */
+#if HAVE_SCHED_DELAYED
+#define hftmon_dequeue_is_delayed(task) ((task)->se.sched_delayed)
+#else
+#define hftmon_dequeue_is_delayed(task) false
+#endif
+
 /* sched_process_exit tells since 7.1 whether the thread group is dead. */
 #if HAVE_sched_process_exit_group
 #define HFTMON_EXIT_ARGS struct task_struct *task, bool group_dead

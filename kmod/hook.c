@@ -153,6 +153,7 @@ static int hook_source(struct source *source)
 		err = tracepoint_probe_register(hook->tracepoint, hook->probe, hook->data);
 		if (err) {
 			unhook(source, hook);
+			hftmon_hook_synchronize();
 			return err;
 		}
 	}

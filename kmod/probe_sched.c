@@ -8,12 +8,23 @@
 
 static_assert(SCHED_DEADLINE <= HFTMON_SWITCH_POLICY_MASK);
 
+/*
+ * A thread that a signal keeps from going to sleep: the kernel has taken its
+ * state back, but tells the tracepoint what it was before. It has not left the
+ * run queue, as a sleeper has (unless its dequeue is delayed).
+ */
+static __always_inline bool stays_runnable(const struct task_struct *prev)
+{
+	return prev->on_rq && !hftmon_dequeue_is_delayed(prev);
+}
+
 void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
 			       struct task_struct *next, unsigned int prev_state)
 {
 	struct hftmon_record event = {
 		.type = HFTMON_REC_SCHED_SWITCH,
 		.flags = (preempt ? HFTMON_SWITCH_PREEMPT : 0) |
+			 (stays_runnable(prev) ? HFTMON_SWITCH_PREV_QUEUED : 0) |
 			 (prev->policy << HFTMON_SWITCH_PREV_POLICY_SHIFT) |
 			 (next->policy << HFTMON_SWITCH_NEXT_POLICY_SHIFT),
 		.sched_switch = {

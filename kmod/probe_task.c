@@ -57,7 +57,7 @@ void hftmon_probe_task_rename(void *data, struct task_struct *task, const char *
  */
 void hftmon_emit_dead(struct task_struct *task)
 {
-	emit_thread(HFTMON_SOURCE_SCHED_PROCESS_EXIT, HFTMON_REC_DEAD, task, 0, task->comm);
+	emit_thread(HFTMON_SOURCE_SCHED_SWITCH, HFTMON_REC_DEAD, task, 0, task->comm);
 }
 
 static_assert(TASK_COMM_LEN == HFTMON_COMM_LEN);

@@ -205,11 +205,16 @@ int hftmon_ring_mmap(struct hftmon_ring *ring, struct vm_area_struct *vma, u32 r
 void hftmon_ring_allow_wake(struct hftmon_ring *ring, bool allow)
 {
 	WRITE_ONCE(ring->may_wake, allow);
-	if (allow)
-		return;
-	irq_work_sync(&ring->wake);
-	/* Who waits for this CPU's records looks for himself. */
+	if (!allow)
+		irq_work_sync(&ring->wake);
+	/* A wake may have been due while it was not allowed: pollers look for themselves. */
 	hftmon_session_wake_later(ring->session);
+}
+
+/* By the published head, not the writer's own word: that line is hot. */
+static s64 unread_records(const struct hftmon_ring_core *core)
+{
+	return READ_ONCE(core->control->head) - READ_ONCE(core->ureader->tail);
 }
 
 /**
@@ -217,7 +222,8 @@ void hftmon_ring_allow_wake(struct hftmon_ring *ring, bool allow)
  * @ring:    stream mode
  * @records: 1 or more
  *
- * When they do not, the ring will wake the session once they do. The poller
+ * When they do not, the ring will wake the session once they do; when they do,
+ * once as many more have come, for who waits for an edge (EPOLLET). The poller
  * must be on the session's wait queue already.
  *
  * Return: true when they do.
@@ -225,11 +231,19 @@ void hftmon_ring_allow_wake(struct hftmon_ring *ring, bool allow)
 bool hftmon_ring_has_unread(struct hftmon_ring *ring, u32 records)
 {
 	struct hftmon_ring_core *core = &ring->core;
-	s64 unread;
+	s64 unread = unread_records(core);
 
+	if (unread >= (s64)records) {
+		u64 next = READ_ONCE(core->control->head) + records;
+
+		/*
+		 * Only if disarmed. An arm that stands belongs to a poller
+		 * whom the writer is about to wake.
+		 */
+		cmpxchg(&core->wake_at, HFTMON_RING_NO_WAKE, next);
+		return true;
+	}
 	hftmon_ring_arm(core, records);
 	smp_mb();	/* arm, then look; see hftmon_ring_arm() for the writer's side */
-	/* The published head, not the writer's own word: that line is hot. */
-	unread = READ_ONCE(core->control->head) - READ_ONCE(core->ureader->tail);
-	return unread >= (s64)records;
+	return unread_records(core) >= (s64)records;
 }

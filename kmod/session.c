@@ -218,6 +218,8 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 	mutex_unlock(&all_lock);
 	/* Pairs with hftmon_session_state(): rings before state. */
 	smp_store_release(&session->state, HFTMON_SESSION_READY);
+	/* Who polled before could not ask any ring to be woken. */
+	wake_up_interruptible_all(&session->pollers);
 	goto out;
 
 err_free:
@@ -246,7 +248,7 @@ static void enable_ring(void *arg)
 		},
 	};
 
-	*this_cpu_ptr(session->meter_start) = *this_cpu_ptr(&hftmon_meter);
+	hftmon_meter_read(smp_processor_id(), this_cpu_ptr(session->meter_start));
 	hftmon_ring_write(&ring->core, HFTMON_REC_CPU_STATE, 0, record.payload[0],
 			  record.payload[1], NULL);
 	WRITE_ONCE(ring->enabled, true);
@@ -262,7 +264,8 @@ static void enable_ring(void *arg)
  * Context: process, may sleep.
  * Return: 0, -ENODEV before SETUP, -EBUSY after an earlier start or when
  * HFTMON_MAX_SESSIONS record already, -EOPNOTSUPP when no source that was
- * asked for can be hooked.
+ * asked for can be hooked, -ENXIO when a CPU has gone offline since SETUP,
+ * -ESTALE when the kernel has given up the TSC since the module was loaded.
  */
 int hftmon_session_start(struct hftmon_session *session)
 {
@@ -274,6 +277,10 @@ int hftmon_session_start(struct hftmon_session *session)
 		goto out;
 	}
 
+	err = -ESTALE;
+	if (!hftmon_clock_usable())
+		goto out;
+
 	mutex_lock(&active_lock);
 	err = -EBUSY;
 	if (active_get()->count >= HFTMON_MAX_SESSIONS)
@@ -284,13 +291,22 @@ int hftmon_session_start(struct hftmon_session *session)
 	if (!session->active_sources)
 		goto out_active;
 	active_publish(session, NULL);
+
 	cpus_read_lock();
-	on_each_cpu_mask(session->cpus, enable_ring, session, true);
+	err = cpumask_subset(session->cpus, cpu_online_mask) ? 0 : -ENXIO;
+	if (!err)
+		on_each_cpu_mask(session->cpus, enable_ring, session, true);
 	cpus_read_unlock();
+	if (err)
+		goto err_unpublish;
 	/* Pairs with hftmon_session_state(). */
 	smp_store_release(&session->state, HFTMON_SESSION_RUNNING);
-	err = 0;
+	goto out_active;
 
+err_unpublish:
+	active_publish(NULL, session);
+	hftmon_unhook_sources(session->active_sources);
+	session->active_sources = 0;
 out_active:
 	mutex_unlock(&active_lock);
 out:
@@ -321,7 +337,7 @@ int hftmon_session_stop(struct hftmon_session *session)
 	mutex_unlock(&active_lock);
 
 	for_each_cpu(cpu, session->cpus)
-		per_cpu_ptr(session->meter_end, cpu)[0] = per_cpu(hftmon_meter, cpu);
+		hftmon_meter_read(cpu, per_cpu_ptr(session->meter_end, cpu));
 	/* Pairs with hftmon_session_state(): last records before state. */
 	smp_store_release(&session->state, HFTMON_SESSION_STOPPED);
 	wake_up_interruptible_all(&session->pollers);
@@ -373,23 +389,23 @@ struct hftmon_ring *hftmon_session_ring(struct hftmon_session *session, unsigned
  */
 int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_stats *stats)
 {
-	const struct hftmon_meter *start, *end;
+	const struct hftmon_meter *start;
+	struct hftmon_meter end;
 	struct hftmon_ring *ring = hftmon_session_ring(session, stats->cpu);
 
 	if (!ring)
 		return -ENXIO;
 	start = per_cpu_ptr(session->meter_start, stats->cpu);
-	end = hftmon_session_state(session) == HFTMON_SESSION_STOPPED ?
-		per_cpu_ptr(session->meter_end, stats->cpu) :
-		per_cpu_ptr(&hftmon_meter, stats->cpu);
+	if (hftmon_session_state(session) == HFTMON_SESSION_STOPPED)
+		end = *per_cpu_ptr(session->meter_end, stats->cpu);
+	else
+		hftmon_meter_read(stats->cpu, &end);
 	stats->head = hftmon_local_read(&ring->core.head);
 	stats->lost = hftmon_local_read(&ring->core.lost);
 	if (READ_ONCE(ring->enabled)) {
-		/* The countdowns: events of the intervals that are not full yet. */
-		stats->probes = READ_ONCE(end->runs) - start->runs +
-				start->countdown - READ_ONCE(end->countdown);
-		stats->self_samples = READ_ONCE(end->samples) - start->samples;
-		stats->self_ticks = READ_ONCE(end->ticks) - start->ticks;
+		stats->probes = end.runs - start->runs;
+		stats->self_samples = end.samples - start->samples;
+		stats->self_ticks = end.ticks - start->ticks;
 	}
 	return 0;
 }

@@ -24,7 +24,8 @@
 
 /**
  * struct hftmon_meter - what events cost on one CPU; this_cpu operations only
- * @countdown: events until the next that is timed
+ * @countdown: events until the next that is timed; at most 0, signed, where one
+ *             is timed just now and others nest in it
  * @runs:      events before that countdown began
  * @samples:   events that were timed, and not interrupted by another
  * @ticks:     time that those took
@@ -37,6 +38,7 @@ struct hftmon_meter {
 };
 
 DECLARE_PER_CPU(struct hftmon_meter, hftmon_meter);
+void hftmon_meter_read(unsigned int cpu, struct hftmon_meter *to);
 
 /**
  * struct hftmon_session - one open file of /dev/hftmon

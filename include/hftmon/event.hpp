@@ -59,8 +59,9 @@ struct SchedSwitchEvent {
     Policy prev_policy, next_policy;
     std::uint32_t prev_state;  ///< TASK_* bits; 0 = runnable
     bool preempt;              ///< the switch was a preemption inside the kernel
+    bool prev_queued;          ///< prev stays in the run queue, whatever prev_state says
     /// prev was still runnable: it lost the CPU, it did not give it away.
-    [[nodiscard]] bool prev_runnable() const noexcept { return preempt || prev_state == 0; }
+    [[nodiscard]] bool prev_runnable() const noexcept { return preempt || prev_queued || prev_state == 0; }
 };
 enum class WakeStage : std::uint8_t { kWaking, kWakeup, kWakeupNew };
 struct SchedWakeEvent {

@@ -71,6 +71,10 @@ public:
     /// time is over (false). A signal ends the wait early (false).
     Result<bool> wait(std::chrono::milliseconds timeout) const;
 
+    /// For poll(2) and epoll(7), at any time after open(): readable when wait()
+    /// would say true, POLLHUP after stop(). Stays the session's.
+    [[nodiscard]] int fd() const noexcept;
+
     [[nodiscard]] Result<CpuStats> cpu_stats(CpuId cpu) const;
     [[nodiscard]] Result<ClockSync> clock_sync() const;
     /// All threads that exist now, with names.

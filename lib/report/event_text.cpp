@@ -29,8 +29,9 @@ public:
         put("cpu_state {} prio={} policy={}", thread("current", e.current), e.prio, policy_name(e.policy));
     }
     void operator()(const SchedSwitchEvent& e) {
-        put("sched_switch {} prev_prio={} prev_policy={} prev_state={:#x} preempt={:d} {} next_prio={} next_policy={}",
-            thread("prev", e.prev), e.prev_prio, policy_name(e.prev_policy), e.prev_state, e.preempt,
+        put("sched_switch {} prev_prio={} prev_policy={} prev_state={:#x} prev_queued={:d} preempt={:d} {} "
+            "next_prio={} next_policy={}",
+            thread("prev", e.prev), e.prev_prio, policy_name(e.prev_policy), e.prev_state, e.prev_queued, e.preempt,
             thread("next", e.next), e.next_prio, policy_name(e.next_policy));
     }
     void operator()(const SchedWakeEvent& e) {

@@ -29,13 +29,18 @@ Error ioctl_error(const char* what) {
         case EBUSY: return {ErrorCode::kBusy, err, what, "the session is past this state, or too many sessions run"};
         case ENODEV: return {ErrorCode::kBusy, err, what, "the session has not reached this state"};
         case ENXIO: return {ErrorCode::kNotFound, err, what, "a CPU that was named does not exist or is offline"};
+        case ESTALE:
+            return {
+                ErrorCode::kUnsupported, err, what,
+                "the kernel has given up the TSC since the module was loaded: reload it, it then takes another clock"};
         case ENOSPC:
             return {ErrorCode::kSystem, err, what,
                     "the rings are larger than the module allows: smaller rings, fewer CPUs, or raise its parameter "
                     "max_session_mb"};
         case ENOMEM: return {ErrorCode::kSystem, err, what, "smaller rings, or fewer CPUs"};
         case EINVAL: return {ErrorCode::kInvalidArgument, err, what, ""};
-        case ENOTTY: return {ErrorCode::kVersionMismatch, err, what, "the loaded module is older: reload it"};
+        case ENOTTY:
+            return {ErrorCode::kVersionMismatch, err, what, "the loaded module is of another version: reload it"};
         default: return {ErrorCode::kSystem, err, what, ""};
     }
 }
@@ -148,6 +153,8 @@ Status Session::stop() {
 }
 
 std::span<RingReader> Session::rings() noexcept { return impl_->readers; }
+
+int Session::fd() const noexcept { return impl_->fd.get(); }
 
 Result<bool> Session::wait(std::chrono::milliseconds timeout) const {
     pollfd poll_fd{.fd = impl_->fd.get(), .events = POLLIN, .revents = 0};

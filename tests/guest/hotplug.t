@@ -39,6 +39,23 @@ for round in 1 2 3; do
 	sleep 0.3
 done
 
+# A reader of that CPU alone, who waits for its wakes.
+load bash -c 'while :; do taskset -c "$1" stress-ng --quiet --timeout 1 --temp-path "$2" --switch 1 || sleep 0.1; done' \
+	- "$LAST" "$WORK"
+"$BIN/patient" poll "$LAST" 1000000 >"$WORK/patient" 2>&1 </dev/null &
+patient=$!
+for round in 1 2 3 4 5 6; do
+	sleep 0.5
+	plug 0
+	sleep 0.3
+	plug 1
+done
+sleep 12 # beyond the patience of the patient
+check "a reader that waits for that CPU alone still is woken" kill -0 "$patient"
+note "$(<"$WORK/patient")"
+kill "$patient" 2>/dev/null
+wait "$patient" 2>/dev/null
+
 # One that is stopped while the CPU is away, with its ring.
 "$BIN/hftctl" record -o "$WORK/away.hft" -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on3" >/dev/null 2>&1 </dev/null &
 away=$!

@@ -78,8 +78,12 @@ BOOST_AUTO_TEST_CASE(sched_switch) {
     BOOST_TEST(event.prev_state == 0x402u);
     BOOST_TEST(event.preempt);
     BOOST_TEST(event.prev_runnable());
+    BOOST_TEST(!event.prev_queued);
     run[0].flags = 0;
     BOOST_TEST(!std::get<SchedSwitchEvent>(good(run).body).prev_runnable());
+    run[0].flags = HFTMON_SWITCH_PREV_QUEUED;
+    BOOST_TEST(std::get<SchedSwitchEvent>(good(run).body).prev_queued);
+    BOOST_TEST(std::get<SchedSwitchEvent>(good(run).body).prev_runnable());
     run[0].sched_switch.prev_state = 0;
     BOOST_TEST(std::get<SchedSwitchEvent>(good(run).body).prev_runnable());
 }

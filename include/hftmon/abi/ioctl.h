@@ -4,10 +4,11 @@
  *
  *   open -> SETUP -> (mmap rings) -> START -> read rings, poll -> STOP -> close
  *
- * Every argument starts with its own size, set by the caller: an argument that
- * is too small or too large for this module, or has a non-zero reserved field
- * or an unknown flag, is refused with EINVAL. Commands that do not fit the
- * session's state are refused with EBUSY (too late) or ENODEV (too early).
+ * Every argument starts with its own size, set by the caller. A structure of
+ * another size is another command (ENOTTY); a size that does not say that of its
+ * structure, a non-zero reserved field or an unknown flag are refused with
+ * EINVAL. Commands that do not fit the session's state are refused with EBUSY
+ * (too late) or ENODEV (too early).
  *
  * poll(2): POLLIN when a ring holds at least `wakeup_records` unread records
  * (stream mode), POLLHUP after STOP. A wake can come one record late when the

@@ -29,7 +29,7 @@
 #endif
 
 /* Bumped when a record type is added or a reserved field gets a meaning. */
-#define HFTMON_SCHEMA_VERSION 1u
+#define HFTMON_SCHEMA_VERSION 2u
 
 #define HFTMON_COMM_LEN 16u
 
@@ -80,12 +80,16 @@ enum hftmon_record_type {
 /*
  * hftmon_record.flags, by type.
  *
- * SCHED_SWITCH: PREEMPT, and the scheduling policies of both threads.
- * SCHED_WAKING/WAKEUP/WAKEUP_NEW: the context that called for the wakeup.
+ * SCHED_SWITCH: PREEMPT, PREV_QUEUED, and the scheduling policies of both
+ * threads. PREV_QUEUED: prev stays in the run queue, it is runnable whatever
+ * prev_state says (a signal came before it slept).
+ * SCHED_WAKING/WAKEUP/WAKEUP_NEW: the context that the event is in. WAKEUP may
+ * be in an interrupt of the target CPU to which WAKING's CPU has sent it.
  * PAGE_FAULT_*: the low 16 bits of the hardware error code.
  * Other types: zero.
  */
 #define HFTMON_SWITCH_PREEMPT		0x0001u
+#define HFTMON_SWITCH_PREV_QUEUED	0x0002u
 #define HFTMON_SWITCH_PREV_POLICY_SHIFT	4
 #define HFTMON_SWITCH_NEXT_POLICY_SHIFT	8
 #define HFTMON_SWITCH_POLICY_MASK	0x7u
@@ -111,12 +115,12 @@ struct hftmon_sched_switch {
 	__u32 next_tid;
 	__s16 prev_prio;
 	__s16 next_prio;
-	__u32 prev_state;	/* TASK_* bits at the time of the switch; 0 = runnable */
+	__u32 prev_state;	/* TASK_* bits; 0 = runnable; but see PREV_QUEUED */
 };
 
 struct hftmon_sched_wake {
 	__u32 tid;
-	__u32 waker_tid;	/* thread that ran where the wakeup was asked for */
+	__u32 waker_tid;	/* thread that ran where the event is; WAKING: the waker */
 	__s16 prio;
 	__u16 target_cpu;	/* WAKING: where it ran last; else where it was put */
 	__u32 reserved;
@@ -198,7 +202,7 @@ struct hftmon_hrtimer {
 };
 
 struct hftmon_gap {
-	__u64 lost_total;	/* records lost in this ring since it was started */
+	__u64 lost_total;	/* records lost since the start; the same again: none anew */
 	__u32 current_tid;	/* thread running here now */
 	__u32 reserved;
 };

@@ -56,7 +56,8 @@ struct Decoder {
         if (!valid_policy(prev) || !valid_policy(next)) return kBad;
         return give(SchedSwitchEvent{Tid{sw.prev_tid}, Tid{sw.next_tid}, sw.prev_prio, sw.next_prio,
                                      static_cast<Policy>(prev), static_cast<Policy>(next), sw.prev_state,
-                                     (record.flags & HFTMON_SWITCH_PREEMPT) != 0});
+                                     (record.flags & HFTMON_SWITCH_PREEMPT) != 0,
+                                     (record.flags & HFTMON_SWITCH_PREV_QUEUED) != 0});
     }
 
     Decoded wake(const Record& record, WakeStage stage) const {
