@@ -143,6 +143,18 @@ BOOST_AUTO_TEST_CASE(two_instants_measure_the_frequency) {
     BOOST_TEST(clock.monotonic(TscTime{1000 + 2'001'000'000}).count() == 1'000'000'000);
 }
 
+BOOST_AUTO_TEST_CASE(the_time_of_day_is_right_after_a_day) {
+    // As hftctl tells it live: the frequency is 20 ppm from what was stated.
+    constexpr std::uint64_t kDayNs = 86'400'000'000'000, kRealtime = 1'700'000'000'000'000'000;
+    const ClockSync first = sync_at(1000, 50, kRealtime);
+    const ClockSync latest = sync_at(1000 + 3 * kDayNs + 3 * kDayNs / 50'000, 50 + kDayNs, kRealtime + kDayNs);
+    const auto error = [&](const TscClock& clock) {
+        return clock.realtime(TscTime{latest.tsc}).count() - static_cast<std::int64_t>(latest.realtime_ns);
+    };
+    BOOST_TEST(error(TscClock::from_syncs(3'000'000, first, latest)) == 0);
+    BOOST_TEST(error(TscClock::from_sync(3'000'000, first)) > 1'700'000'000);  // why one instant is not enough
+}
+
 BOOST_AUTO_TEST_CASE(instants_that_cannot_be_trusted_fall_back) {
     const ClockSync first = sync_at(1'000'000, 1'000'000);
     const ClockSync too_close = sync_at(1'000'000 + 19'999'900, 1'000'000 + 9'999'999);

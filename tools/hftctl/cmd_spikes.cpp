@@ -31,11 +31,11 @@ struct SpikesOptions {
 };
 
 /// A delay over the threshold makes the exit status kExitThreshold.
-/// `about`: the capture; null when live, where the bills have been shown as they
-/// came. `summary`: last lines of the text.
-int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer, bool has_wall_clock,
-                  const nlohmann::ordered_json& about, const std::string& summary) {
-    const hftmon::ReportContext context{analyzer.clock(), analyzer.irqs(), analyzer.timeline().first(), has_wall_clock};
+/// `clock`: tells the times. `about`: the capture; null when live, where the bills
+/// have been shown as they came. `summary`: last lines of the text.
+int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer, const hftmon::TscClock& clock,
+                  bool has_wall_clock, const nlohmann::ordered_json& about, const std::string& summary) {
+    const hftmon::ReportContext context{clock, analyzer.irqs(), analyzer.timeline().first(), has_wall_clock};
     if (options.json) {
         auto json = nlohmann::ordered_json::parse(hftmon::to_json(analyzer, context));
         json["threshold_ns"] = analyzer.over().count();
@@ -111,16 +111,26 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
     }
     auto about = about_json(capture->meta(), capture->stats());
     for (const hftmon::Tid tid : subjects) about["subjects"].push_back(tid.value);
-    return finish_report(options, analyzer, !capture->clock_syncs().empty(), about,
+    return finish_report(options, analyzer, analyzer.clock(), !capture->clock_syncs().empty(), about,
                          capture->stats() ? to_text(summarize(capture->meta(), *capture->stats())) : "");
 }
+
+/// What time it is, in a session of any length: by the stated frequency alone,
+/// which may be 20 ppm off, the time of day would be wrong by 2 s after a day.
+struct LiveClock {
+    std::uint64_t tsc_khz;
+    hftmon::ClockSync first, latest;
+    [[nodiscard]] hftmon::TscClock reading() const { return hftmon::TscClock::from_syncs(tsc_khz, first, latest); }
+};
 
 /// A session whose records are analysed as they come.
 class LiveAnalysis {
 public:
-    LiveAnalysis(hftmon::Session& session, hftmon::Analyzer& analyzer)
+    /// Keeps `clock` up to date.
+    LiveAnalysis(hftmon::Session& session, hftmon::Analyzer& analyzer, LiveClock& clock)
         : session_(session),
           analyzer_(analyzer),
+          clock_(clock),
           merger_(session.rings()),
           lag_(analyzer.clock().to_ticks(std::chrono::milliseconds(20))) {}
 
@@ -131,6 +141,7 @@ public:
         if (const auto ready = session_.wait(timeout); !ready) return ready.error();
         const auto now = session_.clock_sync();
         if (!now) return now.error();
+        clock_.latest = *now;
         feed(horizon_);
         analyzer_.settle(horizon_);
         horizon_ = TscTime{now->tsc} - lag_;
@@ -151,6 +162,7 @@ private:
 
     hftmon::Session& session_;
     hftmon::Analyzer& analyzer_;
+    LiveClock& clock_;
     hftmon::Merger merger_;
     hftmon::TscTicks lag_;
     TscTime horizon_{0};
@@ -184,16 +196,16 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     if (!sync) return report(sync.error());
 
     auto analysis_options = analyzer_options(options, over, parsed->subjects);
-    const auto clock = hftmon::TscClock::from_sync(info->tsc_khz, *sync);
+    LiveClock clock{info->tsc_khz, *sync, *sync};
     const hftmon::Analyzer* shown = nullptr;
     if (!options.json) {
         analysis_options.on_bill = [&](const hftmon::Bill& bill) {
-            const hftmon::ReportContext context{clock, shown->irqs(), TscTime{sync->tsc}, true};
+            const hftmon::ReportContext context{clock.reading(), shown->irqs(), TscTime{clock.first.tsc}, true};
             fmt::print("{}\n", hftmon::to_text(bill, context));
             std::fflush(stdout);
         };
     }
-    hftmon::Analyzer analyzer(clock, std::move(analysis_options));
+    hftmon::Analyzer analyzer(clock.reading(), std::move(analysis_options));
     shown = &analyzer;
     for (const auto& irq : hftmon::read_irq_names()) analyzer.add_irq(irq.irq, irq.name);
     if (auto status = add_threads(*session, analyzer); !status) return report(status.error());
@@ -205,7 +217,7 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     if (child) {
         if (auto status = child->release(); !status) return report(status.error());
     }
-    LiveAnalysis live(*session, analyzer);
+    LiveAnalysis live(*session, analyzer, clock);
     const auto start = std::chrono::steady_clock::now();
     while (!stop_requested() && !(child && child->ended()) &&
            !(parsed->duration && std::chrono::steady_clock::now() - start >= *parsed->duration)) {
@@ -218,7 +230,7 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     if (lost != 0)
         fmt::print(stderr, "note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
     if (live.late() != 0) fmt::print(stderr, "note: {} records came too late to be put in order\n", live.late());
-    return finish_report(options, analyzer, true, nullptr, "");
+    return finish_report(options, analyzer, clock.reading(), true, nullptr, "");
 }
 
 int run_spikes(const SpikesOptions& options, const std::vector<std::string>& command) {
