@@ -21,7 +21,7 @@ namespace hftmon {
 /// mode writes what the rings hold when it is finished. Move-only, one thread.
 ///
 /// Without finish() the file keeps everything up to the last pump(), but no
-/// final counts.
+/// final counts; when the process is killed, about the last second is missing.
 class Recorder {
 public:
     struct Options {
@@ -39,7 +39,8 @@ public:
     Recorder& operator=(Recorder&&) noexcept;
     ~Recorder();
 
-    /// Waits up to `timeout` for a batch and writes what there is.
+    /// Waits up to `timeout` for a batch and writes what there is. Stream mode:
+    /// also a reading of the clocks, and all of it to the kernel, once a second.
     Status pump(std::chrono::milliseconds timeout);
     /// Stops the session, writes the rest, the final thread list and the counts.
     Result<CaptureStats> finish();

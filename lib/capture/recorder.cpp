@@ -11,12 +11,24 @@
 
 namespace hftmon {
 
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+/// What a recorder that is killed may lose. Saving is an ioctl and a write.
+constexpr std::chrono::seconds kSaveInterval(1);
+
+}  // namespace
+
 struct Recorder::Impl {
     Session session;
     CaptureWriter writer;
     CaptureMeta meta;
     TscTime start;
     Nanoseconds cpu_at_start;
+    SteadyClock::time_point saved = SteadyClock::now();
+
+    Status save_if_due();
 };
 
 namespace {
@@ -108,14 +120,29 @@ Result<Recorder> Recorder::start(const Options& options) {
     if (!writer) return writer.error();
     if (auto status = write_anchor(*writer, *anchor); !status) return status.error();
     if (auto status = writer->threads(*threads); !status) return status.error();
+    if (auto status = writer->flush(); !status) return status.error();
     return Recorder(std::make_unique<Impl>(
         Impl{*std::move(session), *std::move(writer), *std::move(meta), TscTime{anchor->sync.tsc}, cpu_at_start}));
+}
+
+/// A file that is cut can be read up to here, and has a second reading of the
+/// clocks: with one alone its times would go by the stated frequency.
+Status Recorder::Impl::save_if_due() {
+    if (meta.ring_mode == HFTMON_MODE_FLIGHT) return ok();  // nothing is in the file yet
+    const auto now = SteadyClock::now();
+    if (now - saved < kSaveInterval) return ok();
+    saved = now;
+    const auto sync = session.clock_sync();
+    if (!sync) return sync.error();
+    if (auto status = writer.clock(*sync); !status) return status;
+    return writer.flush();
 }
 
 Status Recorder::pump(std::chrono::milliseconds timeout) {
     const auto ready = impl_->session.wait(timeout);
     if (!ready) return ready.error();
-    return drain(impl_->session, impl_->writer);
+    if (auto status = drain(impl_->session, impl_->writer); !status) return status;
+    return impl_->save_if_due();
 }
 
 Result<CaptureStats> Recorder::finish() {

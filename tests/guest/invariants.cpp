@@ -4,7 +4,8 @@
 // usage: invariants [OPTION...] FILE...
 //
 //   --lenient    never fail, only tell
-//   --truncated  the recorder was killed: no end mark, no final counts wanted
+//   --truncated  the recorder was killed, a second or more after its start: no
+//                end mark, no final counts wanted
 //   --lossless   lost and overwritten records are failures, too
 //   --partial    the records that name a thread may be missing (not all CPUs were
 //                recorded, or some were lost, or a flight recorder's windows
@@ -111,7 +112,7 @@ void Check::check_frame(const CaptureReader& capture) {
     if (capture.damaged_chunks() != 0) violations_.add("damaged chunks", "{}", capture.damaged_chunks());
     if (capture.unknown_chunks() != 0) violations_.add("unknown chunks", "{}", capture.unknown_chunks());
     if (capture.truncated() != options_.truncated) violations_.add("end mark", "truncated is {}", capture.truncated());
-    if (capture.clock_syncs().size() < (options_.truncated ? 1u : 2u)) violations_.add("clock", "too few readings");
+    if (capture.clock_syncs().size() < 2u) violations_.add("clock", "too few readings");
     if (capture.threads().size() < (options_.truncated ? 1u : 3u)) violations_.add("thread lists", "too few");
 }
 

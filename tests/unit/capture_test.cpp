@@ -149,6 +149,19 @@ BOOST_AUTO_TEST_CASE(a_killed_recorder_leaves_what_it_flushed) {
     BOOST_TEST(CaptureReader::open(path)->truncated());
 }
 
+BOOST_AUTO_TEST_CASE(times_go_by_the_first_and_the_last_clock_reading) {
+    TempDir dir;
+    const std::string path = dir.file("clocks.hft");
+    auto writer = CaptureWriter::create(path, sample_meta());
+    // Once a second, with 100 ppm more ticks than the description states; the file has no end.
+    for (std::uint64_t second = 0; second < 4; ++second)
+        BOOST_REQUIRE(writer->clock(clock_sync(7 + second * 2'994'673'437, 5 + second * 1'000'000'000)));
+    BOOST_REQUIRE(writer->flush());
+    auto reader = CaptureReader::open(path);
+    BOOST_REQUIRE(reader->clock_syncs().size() == 4u);
+    BOOST_TEST(reader->clock().monotonic(TscTime{7 + 3 * 2'994'673'437}).count() == 3'000'000'005);
+}
+
 BOOST_AUTO_TEST_CASE(a_later_description_replaces_the_first) {
     TempDir dir;
     const std::string path = dir.file("m.hft");
