@@ -150,17 +150,28 @@ sound "the capture" --lossless whole.hft
 
 # ---- signals ---------------------------------------------------------------
 
-for signal in INT TERM; do
-	"$BIN/hftctl" record -o signal.hft >/dev/null 2>err &
+for signal in INT TERM HUP; do
+	env --default-signal=HUP "$BIN/hftctl" record -o signal.hft >/dev/null 2>err &
 	recorder=$!
 	wait_for 20 test -s signal.hft
 	sleep 0.5
 	kill "-$signal" "$recorder"
+	# A terminal that hangs up sends it twice.
+	[[ $signal != HUP ]] || kill -HUP "$recorder"
 	status=0
 	wait "$recorder" || status=$?
 	is "SIG$signal ends a recording well" "$status" 0
 	sound "ended by SIG$signal" --lossless signal.hft
 done
+env --ignore-signal=HUP "$BIN/hftctl" record -o signal.hft >/dev/null 2>err &
+recorder=$!
+wait_for 20 test -s signal.hft
+kill -HUP "$recorder"
+sleep 0.5
+check "under nohup SIGHUP does not end it" kill -TERM "$recorder"
+status=0
+wait "$recorder" || status=$?
+is "and it ends well after that" "$status" 0
 check "a command that fails is not our failure" hftctl record -o c.hft -- false
 is "but it is told" "$(grep -c 'ended with status 1' "$WORK/output")" 1
 nothing_left "at the end"

@@ -34,11 +34,10 @@ public:
         if (!on_terminal_ || Clock::now() - last_ < std::chrono::seconds(1)) return;
         last_ = Clock::now();
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(last_ - start_).count();
-        fmt::print(stderr, "\rrecording: {} s, {:.1f} MiB ", seconds,
-                   static_cast<double>(recorder.bytes()) / (1 << 20));
+        tell("\rrecording: {} s, {:.1f} MiB ", seconds, static_cast<double>(recorder.bytes()) / (1 << 20));
     }
     void end() const {
-        if (on_terminal_) fmt::print(stderr, "\r\033[K");
+        if (on_terminal_) tell("\r\033[K");
     }
 
 private:
@@ -47,10 +46,10 @@ private:
 };
 
 void print_summary(const RecordOptions& options, hftmon::Recorder& recorder, const hftmon::CaptureStats& stats) {
-    fmt::print(stderr, "{}: {}", options.path, to_text(summarize(recorder.meta(), stats)));
+    tell("{}: {}", options.path, to_text(summarize(recorder.meta(), stats)));
     const auto lost = [](const auto& cpu) { return cpu.lost != 0; };
     if (std::any_of(stats.cpus.begin(), stats.cpus.end(), lost)) {
-        fmt::print(stderr, "records were lost: take a larger --ring, or capture fewer CPUs\n");
+        tell("records were lost: take a larger --ring, or capture fewer CPUs\n");
     }
 }
 
@@ -86,9 +85,9 @@ int run_record(const RecordOptions& options, const std::vector<std::string>& com
     if (!stats) return report(stats.error());
     print_summary(options, *recorder, *stats);
     if (child && !child->ended()) {
-        fmt::print(stderr, "note: the command runs on, as process {}\n", child->pid().value);
+        tell("note: the command runs on, as process {}\n", child->pid().value);
     } else if (child && child->exit_code() != 0) {
-        fmt::print(stderr, "note: the command ended with status {}\n", child->exit_code());
+        tell("note: the command ended with status {}\n", child->exit_code());
     }
     return kExitOk;
 }

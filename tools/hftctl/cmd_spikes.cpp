@@ -50,7 +50,7 @@ int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer
     }
     if (options.check) {
         const auto violations = analyzer.check_invariants();
-        for (const std::string& violation : violations) fmt::print(stderr, "hftctl: invariant broken: {}\n", violation);
+        for (const std::string& violation : violations) tell("hftctl: invariant broken: {}\n", violation);
         if (!violations.empty()) return kExitError;
     }
     return analyzer.totals().over != 0 ? kExitThreshold : kExitOk;
@@ -227,9 +227,8 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     live.finish();
     std::uint64_t lost = 0;
     for (const auto& ring : session->rings()) lost += ring.counts().lost;
-    if (lost != 0)
-        fmt::print(stderr, "note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
-    if (live.late() != 0) fmt::print(stderr, "note: {} records came too late to be put in order\n", live.late());
+    if (lost != 0) tell("note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
+    if (live.late() != 0) tell("note: {} records came too late to be put in order\n", live.late());
     return finish_report(options, analyzer, clock.reading(), true, nullptr, "");
 }
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tools/hftctl/command.hpp"
 
-#include <fmt/format.h>
-
 #include <csignal>
-#include <cstdio>
 
 namespace hftctl {
 
@@ -14,13 +11,14 @@ volatile std::sig_atomic_t stop_flag = 0;
 
 void on_stop_signal(int signal) {
     stop_flag = 1;
-    std::signal(signal, SIG_DFL);  // the next one kills
+    // The next one kills; but a terminal that hangs up sends two, by the shell and when that ends.
+    std::signal(signal, signal == SIGHUP ? SIG_IGN : SIG_DFL);
 }
 
 }  // namespace
 
 int report(const hftmon::Error& error) {
-    fmt::print(stderr, "hftctl: {}\n", error.message());
+    tell("hftctl: {}\n", error.message());
     return error.code == hftmon::ErrorCode::kInvalidArgument ? kExitUsage : kExitError;
 }
 
@@ -32,6 +30,10 @@ void install_stop_handlers() {
     action.sa_handler = on_stop_signal;
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
+    // The terminal or its connection is gone, and nohup(1) was not asked for.
+    struct sigaction inherited {};
+    sigaction(SIGHUP, nullptr, &inherited);
+    if (inherited.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
 }
 
 bool stop_requested() { return stop_flag != 0; }
