@@ -174,5 +174,9 @@ wait "$recorder" || status=$?
 is "and it ends well after that" "$status" 0
 check "a command that fails is not our failure" hftctl record -o c.hft -- false
 is "but it is told" "$(grep -c 'ended with status 1' "$WORK/output")" 1
+# SIGCHLD is bit 16 of the signals that are ignored.
+check "with SIGCHLD ignored the end of the command is seen" timeout 20 env --ignore-signal=CHLD \
+	"$BIN/hftctl" record -o c.hft -- bash -c 'grep -q "^SigIgn:.*1....$" /proc/self/status && exit 7'
+is "and its status, and the command has it ignored, too" "$(grep -c 'ended with status 7' "$WORK/output")" 1
 nothing_left "at the end"
 finish

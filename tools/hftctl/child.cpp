@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <sstream>
 #include <utility>
@@ -74,6 +75,7 @@ Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
       go_fd_(std::exchange(other.go_fd_, -1)),
       error_fd_(std::exchange(other.error_fd_, -1)),
+      ended_(other.ended_),
       exit_code_(other.exit_code_),
       name_(std::move(other.name_)) {}
 
@@ -81,7 +83,7 @@ Child::~Child() {
     const bool released = go_fd_ < 0;
     close_fd(go_fd_);
     close_fd(error_fd_);
-    if (pid_ < 0 || exit_code_ >= 0 || released) return;
+    if (pid_ < 0 || ended_ || released) return;
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
 }
@@ -96,8 +98,15 @@ hftmon::Result<Child> Child::spawn(const std::vector<std::string>& command) {
         close_fd(go[1]);
         return Error{ErrorCode::kSystem, err, "cannot make a pipe", ""};
     }
+    // Where SIGCHLD is ignored (some supervisors leave it so), an ended child tells
+    // its parent nothing. The command gets what it would have got without us.
+    struct sigaction defaults {};
+    struct sigaction inherited {};
+    defaults.sa_handler = SIG_DFL;
+    ::sigaction(SIGCHLD, &defaults, &inherited);
     const int pid = ::fork();
     if (pid == 0) {
+        ::sigaction(SIGCHLD, &inherited, nullptr);
         close_fd(go[1]);
         run_child(command, go[0], error[1]);
     }
@@ -127,11 +136,12 @@ hftmon::Status Child::release() {
 }
 
 bool Child::ended() {
-    if (exit_code_ >= 0) return true;
+    if (ended_) return true;
     int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) != pid_) return false;
-    exit_code_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    return true;
+    const int pid = ::waitpid(pid_, &status, WNOHANG);
+    if (pid == pid_) exit_code_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    ended_ = pid == pid_ || (pid < 0 && errno == ECHILD);
+    return ended_;
 }
 
 }  // namespace hftctl

@@ -15,6 +15,7 @@ namespace hftctl {
 class Child {
 public:
     /// Forks; the child waits for release() before it executes the command.
+    /// From here on SIGCHLD has its default in this process.
     static hftmon::Result<Child> spawn(const std::vector<std::string>& command);
     Child(Child&& other) noexcept;
     Child& operator=(Child&&) = delete;
@@ -25,7 +26,8 @@ public:
     hftmon::Status release();
     /// True once it has ended. Does not wait.
     bool ended();
-    /// Wait status of the ended child as a shell would say it: 128 + signal or the exit code.
+    /// Wait status of the ended child as a shell would say it: 128 + signal or the
+    /// exit code. -1: not known, because it has not ended or another has waited for it.
     [[nodiscard]] int exit_code() const noexcept { return exit_code_; }
 
 private:
@@ -33,6 +35,7 @@ private:
     int pid_ = -1;
     int go_fd_ = -1;     ///< closing it after one byte lets the child go
     int error_fd_ = -1;  ///< errno of a failed exec; end of file when it worked
+    bool ended_ = false;
     int exit_code_ = -1;
     std::string name_;
 };

@@ -86,7 +86,7 @@ int run_record(const RecordOptions& options, const std::vector<std::string>& com
     print_summary(options, *recorder, *stats);
     if (child && !child->ended()) {
         tell("note: the command runs on, as process {}\n", child->pid().value);
-    } else if (child && child->exit_code() != 0) {
+    } else if (child && child->exit_code() > 0) {
         tell("note: the command ended with status {}\n", child->exit_code());
     }
     return kExitOk;
