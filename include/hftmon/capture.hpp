@@ -94,12 +94,13 @@ struct CaptureStats {
 /// byte that was written last. One thread at a time. Move-only.
 class CaptureWriter {
 public:
-    /// Creates or empties `path` (mode 0600) and writes `meta`.
-    /// kInvalidArgument: meta.tsc_khz is out of range. kNotFound,
+    /// Creates or empties `path` (mode 0600) and writes `meta`. A pipe must have
+    /// a reader already. kInvalidArgument: meta.tsc_khz is out of range. kNotFound,
     /// kNoPermission, kSystem: from open(2) and write(2).
     static Result<CaptureWriter> create(const std::string& path, const CaptureMeta& meta);
 
-    /// Could create() open this path? Changes nothing. Errors as create()'s.
+    /// Could create() open this path? Changes nothing: a pipe or device is not
+    /// even opened, so create() may still fail. Errors as create()'s.
     static Status check(const std::string& path);
 
     CaptureWriter(CaptureWriter&&) noexcept;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,6 +40,24 @@ const char* hint_of(int error) noexcept {
         case ENOENT: return "the folder must exist";
         default: return "";
     }
+}
+
+Error create_error(const std::string& path, int error) {
+    struct stat info {};
+    if (error == ENXIO && ::stat(path.c_str(), &info) == 0 && S_ISFIFO(info.st_mode))
+        return {ErrorCode::kSystem, 0, "creating " + path + ": nobody reads the pipe", "start its reader first"};
+    return {code_of(error), error, "creating " + path, hint_of(error)};
+}
+
+/// May the existing file `path` be opened for writing? Sets errno when not.
+/// Only a file is opened to find out: the reader of a pipe would see a writer
+/// come and go, and take that for the end; a device may do anything.
+bool may_write(const std::string& path, const struct stat& info) {
+    if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) return ::access(path.c_str(), W_OK) == 0;
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return false;
+    (void)::close(fd);
+    return true;
 }
 
 /// Bytes into a file, in large writes. The place to put io_uring.
@@ -138,22 +157,25 @@ CaptureWriter& CaptureWriter::operator=(CaptureWriter&&) noexcept = default;
 CaptureWriter::~CaptureWriter() = default;
 
 Status CaptureWriter::check(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd >= 0) {
-        ::close(fd);
-        return ok();
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0) {
+        if (may_write(path, info)) return ok();
+    } else if (errno == ENOENT) {
+        const std::string folder = std::filesystem::path(path).parent_path();
+        if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0) return ok();
     }
-    const std::string folder = std::filesystem::path(path).parent_path();
-    if (errno == ENOENT && ::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0) return ok();
-    return Error{code_of(errno), errno, "creating " + path, hint_of(errno)};
+    return create_error(path, errno);
 }
 
 Result<CaptureWriter> CaptureWriter::create(const std::string& path, const CaptureMeta& meta) {
     if (const char* problem = capture::meta_problem(meta)) {
         return Error{ErrorCode::kInvalidArgument, 0, "writing " + path + ": " + problem, ""};
     }
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) return Error{code_of(errno), errno, "creating " + path, hint_of(errno)};
+    // O_NONBLOCK: a pipe that nobody reads must give an error, not wait for a reader
+    // while the rings run full. Writing is to wait again.
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
+    if (fd < 0) return create_error(path, errno);
+    (void)::fcntl(fd, F_SETFL, 0);
 
     CaptureWriter writer(std::make_unique<Impl>(fd, path));
     const format::FileHeader header{format::kMagic,

@@ -102,6 +102,10 @@ complains "one of several" 1 "does not exist" hftctl record -d 1ms -o a.hft -C 0
 complains "rings beyond the module's limit" 1 "max_session_mb" hftctl record -d 1ms -o a.hft --ring 1G
 complains "a folder that does not exist" 1 "No such file" hftctl record -d 1ms -o nowhere/a.hft
 complains "a folder as the output" 1 "directory" hftctl record -d 1ms -o .
+complains "a pipe that nobody reads" 1 "nobody reads the pipe" hftctl record -d 1ms -o pipe
+check "a pipe that somebody reads" bash -c \
+	'cat pipe >piped.hft & sleep 1; "$0" record -d 500ms -o pipe && wait "$!"' "$BIN/hftctl"
+sound "what came through the pipe" --lossless piped.hft
 complains "a full device" 1 "No space left" hftctl record -d 100ms -o /dev/full
 mkdir small
 mount -t tmpfs -o size=64k tmpfs small

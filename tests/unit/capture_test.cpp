@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "hftmon/capture.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <csignal>
+#include <fstream>
+#include <thread>
 
 #include "hftmon/merge.hpp"
 #include "tests/unit/capture_support.hpp"
@@ -19,6 +25,23 @@ struct SampleFile {
     TempDir dir;
     std::string path = dir.file("a.hft");
     SampleFile() { write_sample(path); }
+};
+
+/// A named pipe, and a reader of it that does not wait.
+struct Pipe {
+    TempDir dir;
+    std::string path = dir.file("pipe");
+    int fd = -1;
+    Pipe() { BOOST_REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }
+    Pipe(const Pipe&) = delete;
+    Pipe& operator=(const Pipe&) = delete;
+    ~Pipe() {
+        if (fd >= 0) ::close(fd);
+    }
+    void open_to_read() {
+        fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        BOOST_REQUIRE(fd >= 0);
+    }
 };
 
 bool same(const Record& a, const Record& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
@@ -225,6 +248,61 @@ BOOST_AUTO_TEST_CASE(files_that_cannot_be_created) {
     TempDir dir;
     BOOST_TEST(CaptureWriter::create(dir.file("x"), meta).error().code == ErrorCode::kInvalidArgument);
     BOOST_TEST(!std::filesystem::exists(dir.file("x")));
+}
+
+BOOST_AUTO_TEST_CASE(checking_a_path_changes_nothing) {
+    TempDir dir;
+    const std::string path = dir.file("x.hft");
+    BOOST_TEST(CaptureWriter::check(path).has_value());
+    BOOST_TEST(!std::filesystem::exists(path));
+    std::ofstream(path) << "kept";
+    BOOST_TEST(CaptureWriter::check(path).has_value());
+    BOOST_TEST(std::filesystem::file_size(path) == 4u);
+    BOOST_TEST(CaptureWriter::check("/dev/null").has_value());
+    BOOST_TEST(CaptureWriter::check("/tmp").error().sys_errno == EISDIR);
+    BOOST_TEST(CaptureWriter::check("/no/such/folder/x.hft").error().sys_errno == ENOENT);
+    BOOST_TEST(CaptureWriter::check(path + "/x.hft").error().sys_errno == ENOTDIR);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_pipe_that_is_checked_has_no_writer_yet, Pipe) {
+    BOOST_TEST(CaptureWriter::check(path).has_value());
+    open_to_read();
+    BOOST_TEST(CaptureWriter::check(path).has_value());
+    pollfd reader{.fd = fd, .events = POLLIN, .revents = 0};
+    BOOST_TEST(::poll(&reader, 1, 0) == 0);  // POLLHUP: a writer has been there
+}
+
+BOOST_FIXTURE_TEST_CASE(a_pipe_that_nobody_reads_is_an_error, Pipe, *boost::unit_test::timeout(20)) {
+    const auto writer = CaptureWriter::create(path, sample_meta());
+    BOOST_REQUIRE(!writer.has_value());
+    BOOST_TEST(writer.error().message().find("nobody reads the pipe") != std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_pipe_takes_a_capture_of_any_size, Pipe) {
+    open_to_read();
+    std::size_t got = 0;
+    std::thread reader([&] {
+        std::vector<char> buffer(1u << 16);
+        pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
+        ssize_t part = 1;
+        for (bool is_first = true; part > 0 && ::poll(&ready, 1, 20'000) == 1; is_first = false) {
+            // Time for the writer to fill the pipe.
+            if (is_first) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            part = ::read(fd, buffer.data(), buffer.size());
+            got += part > 0 ? static_cast<std::size_t>(part) : 0;
+        }
+    });
+    std::uint64_t bytes = 0;
+    {
+        auto writer = CaptureWriter::create(path, sample_meta());
+        BOOST_CHECK(writer.has_value());
+        const std::vector<Record> records(100'000, record(1, HFTMON_REC_NMI));
+        BOOST_CHECK(writer && writer->records(CpuId{0}, 0, records));
+        BOOST_CHECK(writer && writer->finish(Nanoseconds(0)));
+        bytes = writer ? writer->bytes() : 0;
+    }
+    reader.join();
+    BOOST_TEST(got == bytes);
 }
 
 BOOST_AUTO_TEST_CASE(captures_are_private_to_their_owner) {
