@@ -91,6 +91,16 @@ if [[ -z $LOADED ]]; then
 	complains "record without the module" 1 "modprobe hftmon" hftctl record -d 1ms -o a.hft
 	complains "record of a command without the module" 1 "modprobe hftmon" hftctl record -o a.hft -- touch ran
 	check_not "the command was not run" test -e ran
+	# Found where execvp(3) finds it, or there would be no word of the module.
+	printf '#!/bin/sh\n' >here && chmod +x here
+	for path in /nonexistent: :/nonexistent /nonexistent::/usr/bin ''; do
+		complains "a command in the current folder, with PATH='$path'" 1 "modprobe hftmon" \
+			env PATH="$path" "$BIN/hftctl" record -o a.hft -- here
+	done
+	complains "a command that is not in the PATH" 1 "cannot run 'here'" \
+		env PATH=/nonexistent:/usr/bin "$BIN/hftctl" record -o a.hft -- here
+	complains "a command of the system's, without a PATH" 1 "modprobe hftmon" \
+		env -u PATH "$BIN/hftctl" record -o a.hft -- true
 	check_not "no capture file is left" test -e a.hft
 	finish
 fi

@@ -7,11 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <sstream>
+#include <string>
 #include <utility>
 
 namespace hftctl {
@@ -31,6 +32,14 @@ Error cannot_run(const std::string& name, int error) {
     return {code, error, fmt::format("cannot run '{}'", name), ""};
 }
 
+/// Where execvp(3) looks when PATH is not set.
+std::string default_path() {
+    std::string path(::confstr(_CS_PATH, nullptr, 0), '\0');
+    (void)::confstr(_CS_PATH, path.data(), path.size());
+    if (!path.empty()) path.pop_back();  // its end mark
+    return path;
+}
+
 /// Would execvp(3) find it? 0 or an errno. Asked before anything is recorded;
 /// execvp() has the last word.
 int find_command(const std::string& name) {
@@ -42,12 +51,16 @@ int find_command(const std::string& name) {
     };
     if (name.find('/') != std::string::npos) return check(name);
     const char* variable = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody sets it
-    std::istringstream folders(variable != nullptr ? variable : "/bin:/usr/bin");
+    const std::string folders = variable != nullptr ? variable : default_path();
     int worst = ENOENT;
-    for (std::string folder; std::getline(folders, folder, ':');) {
+    // An empty element is the current folder, also a last one and an only one.
+    for (std::size_t begin = 0; begin <= folders.size();) {
+        const std::size_t end = std::min(folders.find(':', begin), folders.size());
+        const std::string folder = folders.substr(begin, end - begin);
         const int error = check((folder.empty() ? "." : folder) + "/" + name);
         if (error == 0) return 0;
         if (error == EACCES) worst = EACCES;
+        begin = end + 1;
     }
     return worst;
 }
