@@ -11,6 +11,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "hftmon/names.hpp"
+#include "hftmon/timeline.hpp"
 #include "tools/hftctl/command.hpp"
 
 namespace hftctl {
@@ -58,7 +60,6 @@ Result<hftmon::Nanoseconds> parse_duration(std::string_view option, const std::s
 }
 
 Result<std::vector<hftmon::CpuId>> parse_cpu_list(std::string_view option, const std::string& text) {
-    constexpr std::uint32_t kMaxCpus = 8192;  // the ABI's limit
     std::vector<hftmon::CpuId> cpus;
     std::string_view rest = text;
     for (;;) {
@@ -68,7 +69,7 @@ Result<std::vector<hftmon::CpuId>> parse_cpu_list(std::string_view option, const
             rest.remove_prefix(1);
             last = leading_number<std::uint32_t>(rest);
         }
-        if (!first || !last || *last < *first || *last >= kMaxCpus) break;
+        if (!first || !last || *last < *first || *last >= hftmon::kCpuLimit) break;
         for (std::uint32_t cpu = *first; cpu <= *last; ++cpu) cpus.push_back({cpu});
         if (rest.empty()) {
             std::sort(cpus.begin(), cpus.end());
@@ -78,7 +79,8 @@ Result<std::vector<hftmon::CpuId>> parse_cpu_list(std::string_view option, const
         if (!rest.starts_with(',')) break;
         rest.remove_prefix(1);
     }
-    return bad_value(option, "a list of CPUs", text, "numbers and ranges below 8192: 0-3,7");
+    return bad_value(option, "a list of CPUs", text,
+                     fmt::format("numbers and ranges below {}: 0-3,7", hftmon::kCpuLimit));
 }
 
 Result<std::uint64_t> parse_size(std::string_view option, const std::string& text) {
@@ -94,7 +96,6 @@ Result<std::uint64_t> parse_size(std::string_view option, const std::string& tex
 }
 
 Result<Subjects> parse_subjects(std::string_view option, const std::vector<std::string>& words) {
-    constexpr std::uint32_t kTidLimit = 4u << 20;  // PID_MAX_LIMIT
     Subjects subjects;
     for (const std::string& word : words) {
         if (word == "all") {
@@ -103,7 +104,7 @@ Result<Subjects> parse_subjects(std::string_view option, const std::vector<std::
         }
         std::string_view rest = word;
         const auto number = leading_number<std::uint32_t>(rest);
-        if (!number || !rest.empty() || *number == 0 || *number >= kTidLimit) {
+        if (!number || !rest.empty() || *number == 0 || *number >= hftmon::kTidLimit) {
             return bad_value(option, "a process or thread ID", word, "a number, as ps -eL shows, or 'all'");
         }
         subjects.tids.push_back({*number});
