@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "hftmon/decode.hpp"
 #include "hftmon/event.hpp"
@@ -28,10 +29,12 @@ struct Run {
 template <class Fn>
 void for_each_run(std::span<const Record> records, CpuId cpu, std::uint64_t position, Fn&& fn) {
     while (!records.empty()) {
-        Event event;
-        const Decoded decoded = decode(records, cpu, position, event);
+        Run run{.cpu = cpu, .position = position, .records = {}, .event = {}};
+        const Decoded decoded = decode(records, cpu, position, run.event);
         const std::size_t length = decoded.records != 0 ? decoded.records : 1;
-        fn(static_cast<const Run&>(Run{cpu, position, records.first(length), decoded.status, event}));
+        run.records = records.first(length);
+        run.status = decoded.status;
+        fn(std::as_const(run));
         position += length;
         records = records.subspan(length);
     }
