@@ -26,6 +26,11 @@ struct MergeStats {
                                   ///< the horizon of that run was too high
 };
 
+/// A container, or a view of one, whose elements are streams to read from.
+template <class Range>
+concept CpuStreamRange =
+    std::ranges::borrowed_range<Range> && std::convertible_to<std::ranges::range_reference_t<Range>, CpuStream&>;
+
 /// Time-ordered k-way merge of CpuStreams.
 ///
 /// Order: by time; equal times by CPU number, then by position. Records of one
@@ -50,9 +55,9 @@ public:
     /// CPUs. None at all is allowed. Allocates.
     explicit Merger(std::span<CpuStream* const> streams);
     /// The same for a container of streams, e.g. that of CaptureReader::streams()
-    /// or Session::rings(). It must keep its elements where they are.
-    template <std::ranges::borrowed_range Streams>
-    requires std::derived_from<std::ranges::range_value_t<Streams>, CpuStream>
+    /// or Session::rings(); not a const one, for a merge releases what it has
+    /// delivered. It must keep its elements where they are.
+    template <CpuStreamRange Streams>
     explicit Merger(Streams&& streams) : Merger(pointers_to(streams)) {}
 
     /// Delivers all records that are there now and whose time is below

@@ -71,6 +71,9 @@ BOOST_AUTO_TEST_CASE(a_merger_takes_a_container_of_streams) {
     BOOST_TEST(Merger(streams).run([](CpuId, std::uint64_t, std::span<const Record>) {}) == 2 * mixed_records().size());
     static_assert(!std::is_constructible_v<Merger, std::vector<VectorStream>>, "it would outlive its streams");
     static_assert(std::is_constructible_v<Merger, std::span<VectorStream>>);
+    static_assert(!std::is_constructible_v<Merger, const std::vector<VectorStream>&>, "it could not release");
+    static_assert(!std::is_constructible_v<Merger, std::span<const VectorStream>>);
+    static_assert(!std::is_constructible_v<Merger, std::vector<int>&>);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
