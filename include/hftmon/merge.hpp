@@ -28,8 +28,8 @@ struct MergeStats {
 
 /// A container, or a view of one, whose elements are streams to read from.
 template <class Range>
-concept CpuStreamRange =
-    std::ranges::borrowed_range<Range> && std::convertible_to<std::ranges::range_reference_t<Range>, CpuStream&>;
+concept CpuStreamRange = std::ranges::borrowed_range<Range> && std::ranges::forward_range<Range> &&
+    std::convertible_to<std::ranges::range_reference_t<Range>, CpuStream&>;
 
 /// Time-ordered k-way merge of CpuStreams.
 ///
@@ -57,7 +57,7 @@ public:
     /// The same for a container of streams, e.g. that of CaptureReader::streams()
     /// or Session::rings(); not a const one, for a merge releases what it has
     /// delivered. It must keep its elements where they are.
-    template <CpuStreamRange Streams>
+    template <CpuStreamRange Streams>  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): a Merger is none
     explicit Merger(Streams&& streams) : Merger(pointers_to(streams)) {}
 
     /// Delivers all records that are there now and whose time is below
@@ -122,6 +122,7 @@ private:
     template <class Streams>
     static std::vector<CpuStream*> pointers_to(Streams& streams) {
         std::vector<CpuStream*> pointers;
+        pointers.reserve(static_cast<std::size_t>(std::ranges::distance(streams)));
         for (CpuStream& stream : streams) pointers.push_back(&stream);
         return pointers;
     }
