@@ -25,8 +25,9 @@ struct ReportContext {
 [[nodiscard]] std::string to_text(const Bill& bill, const ReportContext& context);
 /// Loss, anomalies and delays of all threads that were asked about; loss is
 /// said even when it is zero. At most `max_threads` rows, those with the
-/// longest delay.
-[[nodiscard]] std::string summary_text(const Analyzer& analyzer, std::size_t max_threads = 20);
+/// longest delay. Says so when `bills_shown`, what the reader has got above, are
+/// fewer than there were delays over the threshold (0: he has got none).
+[[nodiscard]] std::string summary_text(const Analyzer& analyzer, std::size_t bills_shown, std::size_t max_threads = 20);
 
 /// A bill as one JSON object, one line without a newline. docs/json.md.
 [[nodiscard]] std::string to_json(const Bill& bill, const ReportContext& context);

@@ -82,11 +82,10 @@ std::string threshold_text(Nanoseconds over) {
     return fmt::format("{} ns", ns);
 }
 
-std::string delays_text(const Analyzer& analyzer) {
+std::string delays_text(const Analyzer& analyzer, std::size_t shown) {
     const AnalyzerTotals& totals = analyzer.totals();
     std::string out = fmt::format("{} delays of {} or longer", totals.over, threshold_text(analyzer.over()));
-    if (const std::size_t shown = analyzer.longest().size(); shown != 0 && shown < totals.over)
-        out += fmt::format("; shown above: the {} longest", shown);
+    if (shown != 0 && shown < totals.over) out += fmt::format("; shown above: the {} longest", shown);
     out += '\n';
     if (totals.doubtful != 0)
         out +=
@@ -97,7 +96,7 @@ std::string delays_text(const Analyzer& analyzer) {
 
 }  // namespace
 
-std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
+std::string summary_text(const Analyzer& analyzer, std::size_t bills_shown, std::size_t max_threads) {
     std::vector<const ThreadDelays*> threads = analyzer.threads();
     std::stable_sort(threads.begin(), threads.end(),
                      [](const ThreadDelays* a, const ThreadDelays* b) { return worst(*a) > worst(*b); });
@@ -121,7 +120,7 @@ std::string summary_text(const Analyzer& analyzer, std::size_t max_threads) {
                            columns(exited.of(DelayKind::kPreemption), analyzer.clock()));
     }
     out += completeness(analyzer);
-    out += delays_text(analyzer);
+    out += delays_text(analyzer, bills_shown);
     return out;
 }
 

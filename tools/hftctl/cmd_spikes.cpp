@@ -45,7 +45,9 @@ int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer
         if (!about.is_null()) {
             for (const hftmon::Bill* bill : analyzer.longest()) fmt::print("{}\n", hftmon::to_text(*bill, context));
         }
-        fmt::print("{}", hftmon::summary_text(analyzer));
+        const bool all_were_shown = about.is_null();
+        fmt::print(
+            "{}", hftmon::summary_text(analyzer, all_were_shown ? analyzer.totals().bills : analyzer.longest().size()));
         fmt::print("{}", summary);
     }
     if (options.check) {
