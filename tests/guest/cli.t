@@ -165,6 +165,7 @@ sound "the capture" --lossless whole.hft
 # ---- signals ---------------------------------------------------------------
 
 for signal in INT TERM HUP; do
+	rm -f signal.hft
 	env --default-signal=HUP "$BIN/hftctl" record -o signal.hft >/dev/null 2>err &
 	recorder=$!
 	wait_for 20 test -s signal.hft
@@ -177,6 +178,7 @@ for signal in INT TERM HUP; do
 	is "SIG$signal ends a recording well" "$status" 0
 	sound "ended by SIG$signal" --lossless signal.hft
 done
+rm -f signal.hft
 env --ignore-signal=HUP "$BIN/hftctl" record -o signal.hft >/dev/null 2>err &
 recorder=$!
 wait_for 20 test -s signal.hft
