@@ -150,6 +150,16 @@ dkms-install:
 	-dkms remove hftmon/$(VERSION) --all >/dev/null 2>&1
 	$(MAKE) dkms-source
 	dkms install hftmon/$(VERSION)
+	$(MAKE) install-rights DESTDIR=
+	systemd-sysusers hftmon.conf || groupadd --force --system hftmon
+	-udevadm control --reload 2>/dev/null
+
+# Who may open the device: a udev rule and its group.
+.PHONY: install-rights
+install-rights:
+	install -d $(DESTDIR)/usr/lib/udev/rules.d $(DESTDIR)/usr/lib/sysusers.d
+	install -m 644 scripts/system/60-hftmon.rules $(DESTDIR)/usr/lib/udev/rules.d
+	install -m 644 scripts/system/hftmon.conf $(DESTDIR)/usr/lib/sysusers.d
 
 # What DKMS builds from, and nothing else.
 .PHONY: dkms-source

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /dev/hftmon: open, ioctl, mmap, poll, release; arguments are checked here. */
-#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
@@ -15,11 +14,9 @@
 #include "chardev.h"
 #include "clock.h"
 #include "hook.h"
+#include "rights.h"
 #include "session.h"
 #include "threads.h"
-
-/* No more threads than this can exist; bounds the allocation of a request. */
-#define MAX_THREAD_ENTRIES PID_MAX_LIMIT
 
 /* A bitmap of 8192 CPUs, the ABI's limit. */
 #define MAX_CPU_MASK_BYTES (8192 / 8)
@@ -169,7 +166,9 @@ static int ioctl_threads(void __user *uarg)
 
 	if (err)
 		return err;
-	room = min_t(u32, threads.count, MAX_THREAD_ENTRIES);
+	/* What is asked for may be much more than there is to tell. */
+	found = hftmon_threads_list(NULL, 0);
+	room = min_t(u32, threads.count, found + found / 4 + 64);
 	entries = kvcalloc(room, sizeof(*entries), GFP_KERNEL_ACCOUNT);
 	if (!entries)
 		return -ENOMEM;
@@ -252,8 +251,10 @@ static __poll_t hftmon_poll(struct file *file, poll_table *wait)
 
 static int hftmon_open(struct inode *inode, struct file *file)
 {
-	if (!perfmon_capable())
-		return -EPERM;
+	int err = hftmon_may_capture();
+
+	if (err)
+		return err;
 	file->private_data = hftmon_session_create();
 	return file->private_data ? 0 : -ENOMEM;
 }

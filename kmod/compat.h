@@ -20,8 +20,10 @@
 #include <trace/events/nmi.h>
 #include <trace/events/power.h>
 #include <trace/events/sched.h>
+#include <trace/events/signal.h>
 #include <trace/events/task.h>
 #include <trace/events/timer.h>
+#include <trace/events/tlb.h>
 #include <asm/trace/irq_vectors.h>
 
 /* Page fault tracepoints became generic, and changed header, in 6.14. */
@@ -29,6 +31,11 @@
 #include <trace/events/exceptions.h>
 #else
 #include <asm/trace/exceptions.h>
+#endif
+
+/* IPIs have a sender in the trace of x86 since 6.4; before, the header is of other machines. */
+#if HAVE_ipi_send_cpu || HAVE_ipi_send_cpumask
+#include <trace/events/ipi.h>
 #endif
 
 /* vma->vm_flags is written through helpers since 6.3. */

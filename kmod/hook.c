@@ -75,6 +75,18 @@ static struct source sources[HFTMON_SOURCE_COUNT] = {
 	ONE(CPU_IDLE, cpu_idle, HAVE_cpu_idle),
 	PAIR(HRTIMER_EXPIRE, hrtimer_expire,
 	     HFTMON_HAVE_HRTIMER_EXPIRE && HAVE_hrtimer_expire_exit),
+	ONE(SCHED_PI_SETPRIO, sched_pi_setprio, HAVE_sched_pi_setprio),
+	ONE(SCHED_SET_NEED_RESCHED, sched_set_need_resched_tp, HAVE_sched_set_need_resched_tp),
+	ONE(SCHED_STAT_BLOCKED, sched_stat_blocked, HAVE_sched_stat_blocked),
+	ONE(SCHED_STAT_IOWAIT, sched_stat_iowait, HAVE_sched_stat_iowait),
+	ONE(SCHED_MOVE_NUMA, sched_move_numa, HAVE_sched_move_numa),
+	ONE(SCHED_SWAP_NUMA, sched_swap_numa, HAVE_sched_swap_numa),
+	ONE(IPI_SEND_CPU, ipi_send_cpu, HAVE_ipi_send_cpu),
+	ONE(IPI_SEND_CPUMASK, ipi_send_cpumask, HAVE_ipi_send_cpumask),
+	ONE(TLB_FLUSH, tlb_flush, HAVE_tlb_flush),
+	ONE(CPU_FREQUENCY, cpu_frequency, HAVE_cpu_frequency),
+	ONE(SIGNAL_GENERATE, signal_generate, HAVE_signal_generate),
+	ONE(SIGNAL_DELIVER, signal_deliver, HAVE_signal_deliver),
 };
 
 /* The first hook is always there; a source of one tracepoint has no second. */

@@ -98,6 +98,89 @@ void hftmon_probe_sched_migrate_task(void *data, struct task_struct *task, int d
 	hftmon_emit(HFTMON_SOURCE_SCHED_MIGRATE_TASK, &event, NULL);
 }
 
+/*
+ * Told before the change: the new priority is worked out as the kernel is about
+ * to. The task's own lock is held, so both stand still.
+ */
+void hftmon_probe_sched_pi_setprio(void *data, struct task_struct *task, struct task_struct *donor)
+{
+	int prio = donor ? min(task->normal_prio, donor->prio) : task->normal_prio;
+	struct hftmon_record event = {
+		.type = HFTMON_REC_SCHED_PI_SETPRIO,
+		.pi_setprio = {
+			.tid = task->pid,
+			.donor_tid = donor ? donor->pid : 0,
+			.old_prio = task->prio,
+			.new_prio = prio,
+		},
+	};
+
+	hftmon_emit(HFTMON_SOURCE_SCHED_PI_SETPRIO, &event, NULL);
+}
+
+void hftmon_probe_sched_set_need_resched_tp(void *data, struct task_struct *task, int cpu, int tif)
+{
+	struct hftmon_record event = {
+		.type = HFTMON_REC_SCHED_NEED_RESCHED,
+		.need_resched = {
+			.tid = task->pid,
+			.cpu = cpu,
+			.lazy = tif != TIF_NEED_RESCHED,
+		},
+	};
+
+	hftmon_emit(HFTMON_SOURCE_SCHED_SET_NEED_RESCHED, &event, NULL);
+}
+
+/* Only while schedstats are on (sysctl kernel.sched_schedstats). */
+static __always_inline void emit_blocked(unsigned int source, u16 type, struct task_struct *task,
+					 u64 delay)
+{
+	struct hftmon_record event = {
+		.type = type,
+		.blocked = { .tid = task->pid, .ns = delay },
+	};
+
+	hftmon_emit(source, &event, NULL);
+}
+
+void hftmon_probe_sched_stat_blocked(void *data, struct task_struct *task, u64 delay)
+{
+	emit_blocked(HFTMON_SOURCE_SCHED_STAT_BLOCKED, HFTMON_REC_SCHED_BLOCKED, task, delay);
+}
+
+void hftmon_probe_sched_stat_iowait(void *data, struct task_struct *task, u64 delay)
+{
+	emit_blocked(HFTMON_SOURCE_SCHED_STAT_IOWAIT, HFTMON_REC_SCHED_IOWAIT, task, delay);
+}
+
+static __always_inline void emit_numa(unsigned int source, struct task_struct *task,
+				      struct task_struct *other, int from, int to)
+{
+	struct hftmon_record event = {
+		.type = HFTMON_REC_SCHED_NUMA,
+		.numa = {
+			.tid = task->pid,
+			.swapped_tid = other ? other->pid : 0,
+			.from_cpu = from,
+			.to_cpu = to,
+		},
+	};
+
+	hftmon_emit(source, &event, NULL);
+}
+
+void hftmon_probe_sched_move_numa(void *data, struct task_struct *task, int from, int to)
+{
+	emit_numa(HFTMON_SOURCE_SCHED_MOVE_NUMA, task, NULL, from, to);
+}
+
+void hftmon_probe_sched_swap_numa(void *data, struct task_struct *task, int cpu,
+				  struct task_struct *other, int other_cpu)
+{
+	emit_numa(HFTMON_SOURCE_SCHED_SWAP_NUMA, task, other, cpu, other_cpu);
+}
+
 static void __maybe_unused check_types(void)
 {
 	HFTMON_CHECK_sched_switch(hftmon_probe_sched_switch);
@@ -105,4 +188,10 @@ static void __maybe_unused check_types(void)
 	HFTMON_CHECK_sched_wakeup(hftmon_probe_sched_wakeup);
 	HFTMON_CHECK_sched_wakeup_new(hftmon_probe_sched_wakeup_new);
 	HFTMON_CHECK_sched_migrate_task(hftmon_probe_sched_migrate_task);
+	HFTMON_CHECK_sched_pi_setprio(hftmon_probe_sched_pi_setprio);
+	HFTMON_CHECK_sched_set_need_resched_tp(hftmon_probe_sched_set_need_resched_tp);
+	HFTMON_CHECK_sched_stat_blocked(hftmon_probe_sched_stat_blocked);
+	HFTMON_CHECK_sched_stat_iowait(hftmon_probe_sched_stat_iowait);
+	HFTMON_CHECK_sched_move_numa(hftmon_probe_sched_move_numa);
+	HFTMON_CHECK_sched_swap_numa(hftmon_probe_sched_swap_numa);
 }

@@ -51,6 +51,16 @@ void hftmon_probe_cpu_idle(void *data, unsigned int state, unsigned int cpu)
 	hftmon_emit(HFTMON_SOURCE_CPU_IDLE, &event, NULL);
 }
 
+void hftmon_probe_cpu_frequency(void *data, unsigned int khz, unsigned int cpu)
+{
+	struct hftmon_record event = {
+		.type = HFTMON_REC_CPU_FREQUENCY,
+		.frequency = { .khz = khz, .cpu = cpu },
+	};
+
+	hftmon_emit(HFTMON_SOURCE_CPU_FREQUENCY, &event, NULL);
+}
+
 /*
  * How late the timer is, now. Not against the tracepoint's own `now`: that was
  * read once for all timers that expire together. The soft expiry is what the
@@ -113,6 +123,7 @@ static void __maybe_unused check_types(void)
 	HFTMON_CHECK_PAGE_FAULT_USER(hftmon_probe_page_fault_user);
 	HFTMON_CHECK_PAGE_FAULT_KERNEL(hftmon_probe_page_fault_kernel);
 	HFTMON_CHECK_cpu_idle(hftmon_probe_cpu_idle);
+	HFTMON_CHECK_cpu_frequency(hftmon_probe_cpu_frequency);
 	HFTMON_CHECK_HRTIMER_EXPIRE(hftmon_probe_hrtimer_expire_entry);
 	HFTMON_CHECK_hrtimer_expire_exit(hftmon_probe_hrtimer_expire_exit);
 }

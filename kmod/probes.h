@@ -16,6 +16,15 @@ void hftmon_probe_sched_wakeup(void *data, struct task_struct *task);
 void hftmon_probe_sched_wakeup_new(void *data, struct task_struct *task);
 void hftmon_probe_sched_migrate_task(void *data, struct task_struct *task, int dest_cpu);
 
+void hftmon_probe_sched_pi_setprio(void *data, struct task_struct *task,
+				   struct task_struct *donor);
+void hftmon_probe_sched_set_need_resched_tp(void *data, struct task_struct *task, int cpu, int tif);
+void hftmon_probe_sched_stat_blocked(void *data, struct task_struct *task, u64 delay);
+void hftmon_probe_sched_stat_iowait(void *data, struct task_struct *task, u64 delay);
+void hftmon_probe_sched_move_numa(void *data, struct task_struct *task, int from, int to);
+void hftmon_probe_sched_swap_numa(void *data, struct task_struct *task, int cpu,
+				  struct task_struct *other, int other_cpu);
+
 /* probe_task.c */
 void hftmon_probe_sched_process_fork(void *data, struct task_struct *parent,
 				     struct task_struct *child);
@@ -35,12 +44,26 @@ void hftmon_probe_vector_entry(void *data, int vector);
 void hftmon_probe_vector_exit(void *data, int vector);
 void hftmon_probe_nmi_handler(void *data, void *handler, s64 delta_ns, int handled);
 
+/* probe_ipi.c */
+void hftmon_probe_ipi_send_cpu(void *data, unsigned int cpu, unsigned long callsite,
+			       void *callback);
+void hftmon_probe_ipi_send_cpumask(void *data, const struct cpumask *cpus, unsigned long callsite,
+				   void *callback);
+void hftmon_probe_tlb_flush(void *data, int reason, unsigned long pages);
+
+/* probe_signal.c */
+void hftmon_probe_signal_generate(void *data, int signal, struct kernel_siginfo *info,
+				  struct task_struct *task, int group, int result);
+void hftmon_probe_signal_deliver(void *data, int signal, struct kernel_siginfo *info,
+				 struct k_sigaction *action);
+
 /* probe_time.c */
 void hftmon_probe_page_fault_user(void *data, unsigned long address, struct pt_regs *regs,
 				  unsigned long error_code);
 void hftmon_probe_page_fault_kernel(void *data, unsigned long address, struct pt_regs *regs,
 				    unsigned long error_code);
 void hftmon_probe_cpu_idle(void *data, unsigned int state, unsigned int cpu);
+void hftmon_probe_cpu_frequency(void *data, unsigned int khz, unsigned int cpu);
 void hftmon_probe_hrtimer_expire_entry(void *data, struct hrtimer *timer,
 				       HFTMON_HRTIMER_NOW_T now);
 void hftmon_probe_hrtimer_expire_exit(void *data, struct hrtimer *timer);

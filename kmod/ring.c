@@ -55,6 +55,17 @@ static int alloc_data_pages(struct hftmon_ring *ring, unsigned long count, int n
 	return 0;
 }
 
+static unsigned long data_pages(const struct hftmon_session *session)
+{
+	return (u64)session->ring_records * HFTMON_RECORD_SIZE / PAGE_SIZE;
+}
+
+/** hftmon_ring_pages() - pages of one ring of this session, once it is configured */
+unsigned long hftmon_ring_pages(const struct hftmon_session *session)
+{
+	return data_pages(session) + 2;
+}
+
 /**
  * hftmon_ring_alloc() - allocate a ring as its session is configured
  * @ring:    zeroed
@@ -68,7 +79,7 @@ static int alloc_data_pages(struct hftmon_ring *ring, unsigned long count, int n
  */
 int hftmon_ring_alloc(struct hftmon_ring *ring, struct hftmon_session *session, int cpu)
 {
-	unsigned long count = (u64)session->ring_records * HFTMON_RECORD_SIZE / PAGE_SIZE;
+	unsigned long count = data_pages(session);
 	bool overwrite = session->mode == HFTMON_MODE_FLIGHT;
 	int node = cpu_to_node(cpu);
 	struct hftmon_ring_control *control;

@@ -67,6 +67,7 @@ struct hftmon_ring {
 	unsigned long nr_data_pages;
 } ____cacheline_aligned;
 
+unsigned long hftmon_ring_pages(const struct hftmon_session *session);
 int hftmon_ring_alloc(struct hftmon_ring *ring, struct hftmon_session *session, int cpu);
 void hftmon_ring_free(struct hftmon_ring *ring);
 int hftmon_ring_mmap(struct hftmon_ring *ring, struct vm_area_struct *vma, u32 region);

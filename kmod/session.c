@@ -2,6 +2,7 @@
 /* Life of a session: setup, start, stop; the list of those that record. */
 #include <linux/cpu.h>
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
@@ -14,6 +15,14 @@
 static unsigned int max_session_mb = 1024;
 module_param(max_session_mb, uint, 0644);
 MODULE_PARM_DESC(max_session_mb, "Memory that the rings of one session may take, MiB (default 1024)");
+
+static unsigned int max_total_mb;
+module_param(max_total_mb, uint, 0644);
+MODULE_PARM_DESC(max_total_mb,
+		 "Memory that the rings of all sessions may take, MiB (default 0: a quarter of the machine's)");
+
+/* Pages of the rings of all sessions. */
+static atomic_long_t charged_pages;
 
 /*
  * Two lists, of which one is published: an update waits until no probe walks
@@ -118,6 +127,26 @@ struct hftmon_session *hftmon_session_create(void)
 	return session;
 }
 
+static int charge_rings(struct hftmon_session *session, unsigned int cpus)
+{
+	unsigned long limit = max_total_mb ? (unsigned long)max_total_mb << (20 - PAGE_SHIFT) :
+					     totalram_pages() / 4;
+	long pages = cpus * hftmon_ring_pages(session);
+
+	if ((unsigned long)atomic_long_add_return(pages, &charged_pages) > limit) {
+		atomic_long_sub(pages, &charged_pages);
+		return -ENOSPC;
+	}
+	session->charged_pages = pages;
+	return 0;
+}
+
+static void uncharge_rings(struct hftmon_session *session)
+{
+	atomic_long_sub(session->charged_pages, &charged_pages);
+	session->charged_pages = 0;
+}
+
 static void free_rings(struct hftmon_session *session)
 {
 	int cpu;
@@ -132,6 +161,7 @@ static void free_rings(struct hftmon_session *session)
 	session->rings = NULL;
 	session->meter_start = NULL;
 	session->meter_end = NULL;
+	uncharge_rings(session);
 }
 
 /**
@@ -181,7 +211,7 @@ static int check_setup(const struct hftmon_setup *setup, const struct cpumask *c
  *
  * Context: process, may sleep.
  * Return: 0, -EBUSY after an earlier setup, -EINVAL, -ENOSPC above
- * max_session_mb, -ENOMEM, -EINTR.
+ * max_session_mb or, with all other sessions, max_total_mb, -ENOMEM, -EINTR.
  */
 int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_setup *setup,
 			 const struct cpumask *cpus)
@@ -202,6 +232,9 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 	session->sources = setup->sources;
 	cpumask_copy(session->cpus, cpus);
 
+	err = charge_rings(session, cpumask_weight(cpus));
+	if (err)
+		goto err_free;
 	err = -ENOMEM;
 	session->rings = alloc_percpu_gfp(struct hftmon_ring, GFP_KERNEL_ACCOUNT);
 	session->meter_start = alloc_percpu_gfp(struct hftmon_meter, GFP_KERNEL_ACCOUNT);

@@ -53,6 +53,7 @@ void hftmon_meter_read(unsigned int cpu, struct hftmon_meter *to);
  * @active_sources: hooked; under @lock
  * @cpus:           CPUs with a ring
  * @rings:          per CPU; a ring outside @cpus is never enabled
+ * @charged_pages:  of the rings, towards the limit of all sessions
  * @meter_start:    the CPU's meter when its ring was enabled
  * @meter_end:      and when the session was stopped
  * @pollers:        readers that wait
@@ -69,6 +70,7 @@ struct hftmon_session {
 	u64 active_sources;
 	cpumask_var_t cpus;
 	struct hftmon_ring __percpu *rings;
+	long charged_pages;
 	struct hftmon_meter __percpu *meter_start;
 	struct hftmon_meter __percpu *meter_end;
 	wait_queue_head_t pollers;

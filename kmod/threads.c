@@ -10,7 +10,7 @@
 
 /**
  * hftmon_threads_list() - describe every thread but the idle ones
- * @entries: zeroed
+ * @entries: zeroed; not looked at when @room is 0
  * @room:    how many @entries there is room for
  *
  * A thread that starts or ends meanwhile may be in the list or not; the

@@ -155,6 +155,9 @@ public:
     void page_fault(TscTime time);
     void timer_enter(TscTime time, TscTicks late, TscTicks slack) noexcept;
     void timer_leave() noexcept { top().timer.active = false; }
+    /// `tid`, if it is the bottom thread, has another priority from `time` on,
+    /// which another CPU may have told.
+    void set_bottom_priority(TscTime time, Tid tid, std::int16_t prio);
     /// The bottom thread got another id (exec by a thread that did not lead).
     void rename_bottom(Tid tid) noexcept;
 

@@ -31,6 +31,7 @@ enum class Policy : std::uint8_t {
 enum class Context : std::uint8_t { kTask = 0, kSoftirq = 1, kHardirq = 2, kNmi = 3 };
 
 using VectorKind = ::hftmon_vector_kind;
+using TlbFlushReason = ::hftmon_tlb_flush_reason;
 
 /// A thread's name as the kernel holds it: up to 15 bytes, any bytes.
 struct Comm {
@@ -88,11 +89,38 @@ struct NmiEvent { Nanoseconds duration; std::uint32_t handled; };
 struct PageFaultEvent { bool user; std::uint64_t address, ip; std::uint16_t error_code; };
 struct CpuIdleEvent { bool enter; std::uint32_t state; };
 struct HrtimerEvent { bool entry; Nanoseconds late, slack; };
+struct PriorityEvent {
+    Tid tid, donor;  ///< donor: whose priority it inherits; 0: nobody's any more
+    std::int16_t old_prio, new_prio;
+};
+struct NeedReschedEvent { Tid tid; CpuId cpu; bool lazy; };
+struct BlockedEvent { bool iowait; Tid tid; Nanoseconds length; };
+struct NumaEvent { Tid tid, swapped; CpuId from, to; };
+struct IpiSendEvent {
+    CpuId first;          ///< the lowest of the CPUs that are interrupted
+    std::uint32_t count;  ///< of all that are
+    std::uint64_t cpus;   ///< bit i: CPU (first & ~63) + i; others are only counted
+};
+struct TlbFlushEvent {
+    static constexpr std::uint64_t kAllPages = ~std::uint64_t{0};
+    TlbFlushReason reason;
+    std::uint64_t pages;
+};
+struct CpuFrequencyEvent { CpuId cpu; std::uint32_t khz; };
+struct SignalEvent {
+    bool deliver;  ///< else it is sent, by the thread that runs here
+    Tid tid;       ///< whom it is for
+    std::uint16_t signal;
+    std::int32_t code;     ///< si_code
+    bool group;            ///< sent to the whole process
+    std::uint32_t result;  ///< of sending: enum hftmon_signal_result
+};
 // clang-format on
 
-using EventBody =
-    std::variant<GapEvent, CpuStateEvent, SchedSwitchEvent, SchedWakeEvent, SchedMigrateEvent, ThreadEvent, IrqEvent,
-                 SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent, HrtimerEvent>;
+using EventBody = std::variant<GapEvent, CpuStateEvent, SchedSwitchEvent, SchedWakeEvent, SchedMigrateEvent,
+                               ThreadEvent, IrqEvent, SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent,
+                               HrtimerEvent, PriorityEvent, NeedReschedEvent, BlockedEvent, NumaEvent, IpiSendEvent,
+                               TlbFlushEvent, CpuFrequencyEvent, SignalEvent>;
 
 struct Event {
     EventHeader header;
@@ -102,6 +130,8 @@ struct Event {
 /// Kernel names: "NET_RX", "local_timer"; "unknown" beyond the known range.
 [[nodiscard]] std::string_view softirq_name(std::uint32_t vec) noexcept;
 [[nodiscard]] std::string_view vector_name(VectorKind kind) noexcept;
+/// "remote_shootdown" and so on.
+[[nodiscard]] std::string_view tlb_flush_reason_name(TlbFlushReason reason) noexcept;
 [[nodiscard]] std::string_view policy_name(Policy policy) noexcept;
 
 }  // namespace hftmon

@@ -52,6 +52,15 @@ public:
     void apply(const EventHeader& header, const PageFaultEvent& event);
     void apply(const EventHeader& header, const CpuIdleEvent& event);
     void apply(const EventHeader& header, const HrtimerEvent& event);
+    void apply(const EventHeader& header, const PriorityEvent& event);
+    // These take no CPU and move no thread: they only show that their CPU was alive.
+    void apply(const EventHeader& header, const NeedReschedEvent&) { admit(header); }
+    void apply(const EventHeader& header, const BlockedEvent&) { admit(header); }
+    void apply(const EventHeader& header, const NumaEvent&) { admit(header); }
+    void apply(const EventHeader& header, const IpiSendEvent&) { admit(header); }
+    void apply(const EventHeader& header, const TlbFlushEvent&) { admit(header); }
+    void apply(const EventHeader& header, const CpuFrequencyEvent&) { admit(header); }
+    void apply(const EventHeader& header, const SignalEvent&) { admit(header); }
     /// Records of this CPU are missing before the one at `time`, and no GAP
     /// record says who runs: a jump in its positions.
     void missing(CpuId cpu, TscTime time);

@@ -52,6 +52,13 @@ void CpuTimeline::timer_enter(TscTime time, TscTicks late, TscTicks slack) noexc
     top().timer = {.active = true, .expiry = expiry, .due = expiry + slack, .arrival = arrival};
 }
 
+void CpuTimeline::set_bottom_priority(TscTime time, Tid tid, std::int16_t prio) {
+    Cause& cause = levels_[0].cause;
+    if (cause.kind != CauseKind::kThread || cause.thread != tid || cause.prio == prio) return;
+    if (depth_ == 1) close(time);
+    cause.prio = prio;
+}
+
 void CpuTimeline::rename_bottom(Tid tid) noexcept {
     Cause& cause = levels_[0].cause;
     cause.thread = tid;

@@ -211,6 +211,20 @@ void Timeline::apply(const EventHeader& header, const SchedMigrateEvent& event) 
     if (thread->state == ThreadState::kRunnable) add_hop(thread->wait, now_, event.to);
 }
 
+/// Whoever waits behind the thread from now on waits behind the new priority.
+void Timeline::apply(const EventHeader& header, const PriorityEvent& event) {
+    if (!admit(header)) return;
+    if (!valid(event.tid) || event.tid == kIdleTid) {
+        ++anomalies_.bad_ids;
+        return;
+    }
+    Thread* thread = threads_.find(event.tid);
+    if (!thread) return;
+    thread->prio = event.new_prio;
+    if (thread->state == ThreadState::kRunning && thread->cpu.value < cpus_.size() && cpus_[thread->cpu.value])
+        cpus_[thread->cpu.value]->set_bottom_priority(now_, event.tid, event.new_prio);
+}
+
 void Timeline::apply(const EventHeader& header, const ThreadEvent& event) {
     CpuTimeline* cpu = admit(header);
     if (!cpu) return;

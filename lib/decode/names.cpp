@@ -27,6 +27,18 @@ std::string_view vector_name(VectorKind kind) noexcept {
     return index < kVectors.size() ? kVectors[index] : kUnknown;
 }
 
+std::string_view tlb_flush_reason_name(TlbFlushReason reason) noexcept {
+    switch (reason) {
+        case HFTMON_TLB_TASK_SWITCH: return "task_switch";
+        case HFTMON_TLB_REMOTE_SHOOTDOWN: return "remote_shootdown";
+        case HFTMON_TLB_LOCAL_SHOOTDOWN: return "local_shootdown";
+        case HFTMON_TLB_LOCAL_MM_SHOOTDOWN: return "local_mm_shootdown";
+        case HFTMON_TLB_REMOTE_SEND_IPI: return "remote_send_ipi";
+        case HFTMON_TLB_REASON_END: break;
+    }
+    return kUnknown;
+}
+
 std::string_view policy_name(Policy policy) noexcept {
     switch (policy) {
         case Policy::kNormal: return "normal";

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <iterator>
 
 namespace hftmon {
@@ -83,7 +84,57 @@ public:
         }
     }
 
+    void operator()(const PriorityEvent& e) {
+        put("sched_pi_setprio {} old_prio={} new_prio={} {}", thread("", e.tid), e.old_prio, e.new_prio,
+            e.donor == kIdleTid ? "donor_tid=0" : thread("donor", e.donor));
+    }
+    void operator()(const NeedReschedEvent& e) {
+        put("sched_set_need_resched {} target_cpu={} lazy={:d}", thread("", e.tid), e.cpu.value, e.lazy);
+    }
+    void operator()(const BlockedEvent& e) {
+        put("sched_stat_{} {} delay_ns={}", e.iowait ? "iowait" : "blocked", thread("", e.tid), e.length.count());
+    }
+    void operator()(const NumaEvent& e) {
+        if (e.swapped == kIdleTid)
+            put("sched_move_numa {} src_cpu={} dst_cpu={}", thread("", e.tid), e.from.value, e.to.value);
+        else
+            put("sched_swap_numa {} src_cpu={} dst_cpu={} {}", thread("", e.tid), e.from.value, e.to.value,
+                thread("swapped", e.swapped));
+    }
+    void operator()(const IpiSendEvent& e) { put("ipi_send cpus={} count={}", cpu_list(e), e.count); }
+    void operator()(const TlbFlushEvent& e) {
+        if (e.pages == TlbFlushEvent::kAllPages)
+            put("tlb_flush pages=all reason={}", tlb_flush_reason_name(e.reason));
+        else
+            put("tlb_flush pages={} reason={}", e.pages, tlb_flush_reason_name(e.reason));
+    }
+    void operator()(const CpuFrequencyEvent& e) { put("cpu_frequency cpu={} khz={}", e.cpu.value, e.khz); }
+    void operator()(const SignalEvent& e) {
+        if (e.deliver)
+            put("signal_deliver {} signal={} code={}", thread("", e.tid), e.signal, e.code);
+        else
+            put("signal_generate {} signal={} code={} group={:d} result={}", thread("", e.tid), e.signal, e.code,
+                e.group, e.result);
+    }
+
 private:
+    /// "0,2-5", and "+2" for those that the record only counts.
+    static std::string cpu_list(const IpiSendEvent& e) {
+        std::string text;
+        const std::uint32_t base = e.first.value & ~63u;
+        for (unsigned bit = 0; bit < 64; ++bit) {
+            if ((e.cpus >> bit & 1) == 0) continue;
+            unsigned last = bit;
+            while (last < 63 && (e.cpus >> (last + 1) & 1) != 0) ++last;
+            text += fmt::format("{}{}", text.empty() ? "" : ",", base + bit);
+            if (last > bit) text += fmt::format("-{}", base + last);
+            bit = last;
+        }
+        const auto more = e.count - static_cast<std::uint32_t>(std::popcount(e.cpus));
+        if (more != 0) text += fmt::format("+{}", more);
+        return text;
+    }
+
     template <class... Args>
     void put(fmt::format_string<Args...> format, Args&&... args) {
         fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);

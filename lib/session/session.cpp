@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <limits>
 
 #include "lib/session/mapping.hpp"
@@ -35,8 +36,8 @@ Error ioctl_error(const char* what) {
                 "the kernel has given up the TSC since the module was loaded: reload it, it then takes another clock"};
         case ENOSPC:
             return {ErrorCode::kSystem, err, what,
-                    "the rings are larger than the module allows: smaller rings, fewer CPUs, or raise its parameter "
-                    "max_session_mb"};
+                    "the rings are larger than the module allows: smaller rings, fewer CPUs, or raise its parameters "
+                    "max_session_mb and max_total_mb"};
         case ENOMEM: return {ErrorCode::kSystem, err, what, "smaller rings, or fewer CPUs"};
         case EINVAL: return {ErrorCode::kInvalidArgument, err, what, ""};
         case ENOTTY:
@@ -52,6 +53,13 @@ Status command(int fd, unsigned long request, Argument& argument, const char* wh
     return ok();
 }
 
+/// Kernel lockdown, as far as it may be seen: a module in /sys/kernel/security.
+bool is_locked_down() {
+    std::ifstream file("/sys/kernel/security/lockdown");
+    std::string line;
+    return std::getline(file, line) && line.find("[confidentiality]") != std::string::npos;
+}
+
 Error open_error() {
     const int err = errno;
     const std::string what = fmt::format("cannot open {}", HFTMON_DEVICE);
@@ -62,7 +70,12 @@ Error open_error() {
             return {ErrorCode::kNotFound, err, what, "load the module: modprobe hftmon; make dkms-install builds it"};
         case EACCES:
         case EPERM:
-            return {ErrorCode::kNoPermission, err, what, "run as root, or with CAP_PERFMON and access to the device"};
+            if (err == EPERM && is_locked_down())
+                return {ErrorCode::kNoPermission, err, what,
+                        "the kernel is locked down for confidentiality (Secure Boot, or lockdown= at boot), which "
+                        "forbids tracing"};
+            return {ErrorCode::kNoPermission, err, what,
+                    "run as root, or with CAP_PERFMON and access to the device (group hftmon)"};
         default: return {ErrorCode::kSystem, err, what, ""};
     }
 }

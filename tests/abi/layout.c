@@ -93,6 +93,47 @@ static void records(void)
 	FIELD(hftmon_hrtimer, late_ns);
 	FIELD(hftmon_hrtimer, slack_ns);
 
+	TYPE(hftmon_pi_setprio);
+	FIELD(hftmon_pi_setprio, tid);
+	FIELD(hftmon_pi_setprio, donor_tid);
+	FIELD(hftmon_pi_setprio, old_prio);
+	FIELD(hftmon_pi_setprio, new_prio);
+
+	TYPE(hftmon_need_resched);
+	FIELD(hftmon_need_resched, tid);
+	FIELD(hftmon_need_resched, cpu);
+	FIELD(hftmon_need_resched, lazy);
+
+	TYPE(hftmon_blocked);
+	FIELD(hftmon_blocked, tid);
+	FIELD(hftmon_blocked, ns);
+
+	TYPE(hftmon_numa);
+	FIELD(hftmon_numa, tid);
+	FIELD(hftmon_numa, swapped_tid);
+	FIELD(hftmon_numa, from_cpu);
+	FIELD(hftmon_numa, to_cpu);
+
+	TYPE(hftmon_ipi_send);
+	FIELD(hftmon_ipi_send, first_cpu);
+	FIELD(hftmon_ipi_send, count);
+	FIELD(hftmon_ipi_send, cpus);
+
+	TYPE(hftmon_tlb_flush);
+	FIELD(hftmon_tlb_flush, pages);
+	FIELD(hftmon_tlb_flush, reason);
+
+	TYPE(hftmon_cpu_frequency);
+	FIELD(hftmon_cpu_frequency, khz);
+	FIELD(hftmon_cpu_frequency, cpu);
+
+	TYPE(hftmon_signal);
+	FIELD(hftmon_signal, tid);
+	FIELD(hftmon_signal, code);
+	FIELD(hftmon_signal, signal);
+	FIELD(hftmon_signal, group);
+	FIELD(hftmon_signal, result);
+
 	TYPE(hftmon_gap);
 	FIELD(hftmon_gap, lost_total);
 	FIELD(hftmon_gap, current_tid);
@@ -211,6 +252,11 @@ static void numbers(void)
 	VALUE(HFTMON_REC_SCHED_WAKEUP);
 	VALUE(HFTMON_REC_SCHED_WAKEUP_NEW);
 	VALUE(HFTMON_REC_SCHED_MIGRATE);
+	VALUE(HFTMON_REC_SCHED_PI_SETPRIO);
+	VALUE(HFTMON_REC_SCHED_NEED_RESCHED);
+	VALUE(HFTMON_REC_SCHED_BLOCKED);
+	VALUE(HFTMON_REC_SCHED_IOWAIT);
+	VALUE(HFTMON_REC_SCHED_NUMA);
 	VALUE(HFTMON_REC_THREAD);
 	VALUE(HFTMON_REC_FORK);
 	VALUE(HFTMON_REC_EXEC);
@@ -225,11 +271,19 @@ static void numbers(void)
 	VALUE(HFTMON_REC_VECTOR_ENTRY);
 	VALUE(HFTMON_REC_VECTOR_EXIT);
 	VALUE(HFTMON_REC_NMI);
+	VALUE(HFTMON_REC_IPI_SEND);
 	VALUE(HFTMON_REC_PAGE_FAULT_USER);
 	VALUE(HFTMON_REC_PAGE_FAULT_KERNEL);
 	VALUE(HFTMON_REC_CPU_IDLE);
 	VALUE(HFTMON_REC_HRTIMER_EXPIRE_ENTRY);
 	VALUE(HFTMON_REC_HRTIMER_EXPIRE_EXIT);
+	VALUE(HFTMON_REC_TLB_FLUSH);
+	VALUE(HFTMON_REC_CPU_FREQUENCY);
+	VALUE(HFTMON_REC_SIGNAL_GENERATE);
+	VALUE(HFTMON_REC_SIGNAL_DELIVER);
+	VALUE(HFTMON_SWITCH_PREEMPT);
+	VALUE(HFTMON_SWITCH_PREV_QUEUED);
+	VALUE(HFTMON_TLB_REASON_END);
 	VALUE(HFTMON_VECTOR_KIND_END);
 	VALUE(HFTMON_ABI_VERSION);
 	VALUE(HFTMON_SCHEMA_VERSION);

@@ -6,6 +6,8 @@
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# Memory is to run short, not to be refused at once.
+echo 65536 >/sys/module/hftmon/parameters/max_total_mb
 "$BIN/abi_abuse" </dev/null >"$WORK/abuse" 2>&1
 status=$?
 while IFS= read -r line; do
@@ -17,6 +19,7 @@ while IFS= read -r line; do
 done <"$WORK/abuse"
 at_most "abi_abuse came to its end (status)" "$status" 1
 is "with its last line" "$(tail -n 1 "$WORK/abuse")" "end"
+echo 0 >/sys/module/hftmon/parameters/max_total_mb
 nothing_left "after the abuse"
 check "and a normal capture works" hftctl record -o "$WORK/after.hft" -d 200ms
 sound "after the abuse" --lossless "$WORK/after.hft"

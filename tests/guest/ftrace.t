@@ -23,7 +23,14 @@ sleep 1
 compare "ftrace and hftmon agree on a quiet machine" --events 100 --seconds 2
 busy
 load stress-ng --quiet --timeout 300 --temp-path "$WORK" --fork 1 --futex 1 --yield 1
+# Borrowed priorities, signals, translations flushed on other CPUs, sleeps for a lock.
+load bash -c 'while :; do "$1" 2 10; sleep 1; done' - "$BIN/inherit"
+load bash -c 'while :; do "$1" 3 1; sleep 1; done' - "$BIN/signalled"
+load stress-ng --quiet --timeout 300 --temp-path "$WORK" --tlb-shootdown 2
+echo 1 >/proc/sys/kernel/sched_schedstats
+needed=(--need sched_pi_setprio --need signal_generate --need signal_deliver --need tlb_flush --need sched_stat_blocked)
+[[ ! -e /sys/kernel/tracing/events/ipi/ipi_send_cpu ]] || needed+=(--need ipi_send)
 sleep 1
-compare "ftrace and hftmon agree under load" --events 100000 --seconds 3
+compare "ftrace and hftmon agree under load" --events 100000 --seconds 3 "${needed[@]}"
 unload
 finish

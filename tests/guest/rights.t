@@ -26,7 +26,29 @@ perfmon=("${nobody[@]}" "--inh-caps=-all,+perfmon" "--ambient-caps=-all,+perfmon
 check "a user with CAP_PERFMON and access may record" "${perfmon[@]}" "$BIN/hftctl" record \
 	-o "$WORK/theirs/a.hft" --ring 256K -d 200ms
 sound "recorded by a user" --lossless "$WORK/theirs/a.hft"
+# Whom the device file lets in, when the machine's owner says that this is enough.
+PARAMETER=/sys/module/hftmon/parameters/require_capability
+echo 0 >"$PARAMETER"
+check "a user with access alone may record, if the owner says so" "${nobody[@]}" "$BIN/hftctl" record \
+	-o "$WORK/theirs/b.hft" --ring 256K -d 200ms
+complains "but not root of a user namespace" 1 "not permitted.*CAP_PERFMON" \
+	"${nobody[@]}" unshare --user --map-root-user "$BIN/hftctl" status
+echo 1 >"$PARAMETER"
+complains "nor then" 1 "not permitted.*CAP_PERFMON" \
+	"${nobody[@]}" unshare --user --map-root-user "$BIN/hftctl" status
+complains "and the user no more" 1 "not permitted.*CAP_PERFMON" "${nobody[@]}" "$BIN/hftctl" status
 chmod 600 /dev/hftmon
+complains "a user with CAP_PERFMON and no access may not" 1 "Permission denied.*group hftmon" "${perfmon[@]}" "$BIN/hftctl" status
+
+# The udev rule, by udev itself.
+if command -v udevadm >/dev/null; then
+	mkdir -p /run/udev/rules.d
+	cp "$TREE/scripts/system/60-hftmon.rules" /run/udev/rules.d/
+	is "udev gives the device to the group" \
+		"$(udevadm test /sys/class/misc/hftmon 2>&1 | grep -Eo 'MODE.*0660|mode=0?660|hftmon.*0660' | head -c 1 | wc -c)" 1
+else
+	skip "udev gives the device to the group" "there is no udevadm"
+fi
 is "the device is root's alone" "$(stat -c %a:%u:%g /dev/hftmon)" 600:0:0
 nothing_left "at the end"
 finish

@@ -60,6 +60,18 @@ BOOST_AUTO_TEST_CASE(preempted_by_a_higher_priority_thread) {
     BOOST_TEST(one.ticks(kThread, kHigh.tid, Relation::kHigher) == 41);
 }
 
+BOOST_AUTO_TEST_CASE(a_thread_that_inherits_a_priority_is_waited_for_at_that) {
+    // kLow is behind the late thread until 120, where it inherits 5 (told by CPU 1), and again from 180 on.
+    Trace trace = asleep(kLow);
+    woken(trace, 100);
+    trace.cpu(1).at(120).inherits(kLow, 5, kHigh.tid).at(180).inherits({kLow.tid, 5, kLow.policy}, kLow.prio);
+    trace.cpu(0).at(150).irq(9, true).at(155).irq(9, false).at(190).to(kRt);
+    const One one(trace);
+    BOOST_TEST(one.ticks(kThread, kLow.tid, Relation::kLower) == 20 + 10);
+    BOOST_TEST(one.ticks(kThread, kLow.tid, Relation::kHigher) == 60 - 5);
+    BOOST_TEST(one.ticks(kIrq, 9) == 5);
+}
+
 BOOST_AUTO_TEST_CASE(fair_threads_compete_whatever_their_nice) {
     Trace trace = Trace().cpu(0).at(0).runs(kFairA).at(10).to(kFairB);
     woken(trace, 100, kFairA).cpu(0).at(190).to(kFairA);

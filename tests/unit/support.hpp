@@ -63,6 +63,8 @@ inline std::vector<Record> sample_run(unsigned type, std::uint64_t tsc = 1000, s
         run[0].thread = {.tid = 7, .tgid = 6, .related_tid = 5, .prio = 120, .policy = 0, .reserved = 0};
         run.push_back(comm(tsc, "worker", position + 1));
     }
+    if (type == HFTMON_REC_IPI_SEND) run[0].ipi_send = {.first_cpu = 3, .count = 1, .cpus = 1u << 3};
+    if (type == HFTMON_REC_SIGNAL_GENERATE || type == HFTMON_REC_SIGNAL_DELIVER) run[0].signal.signal = 10;
     return run;
 }
 
@@ -73,6 +75,11 @@ inline constexpr unsigned kAllTypes[] = {HFTMON_REC_GAP,
                                          HFTMON_REC_SCHED_WAKEUP,
                                          HFTMON_REC_SCHED_WAKEUP_NEW,
                                          HFTMON_REC_SCHED_MIGRATE,
+                                         HFTMON_REC_SCHED_PI_SETPRIO,
+                                         HFTMON_REC_SCHED_NEED_RESCHED,
+                                         HFTMON_REC_SCHED_BLOCKED,
+                                         HFTMON_REC_SCHED_IOWAIT,
+                                         HFTMON_REC_SCHED_NUMA,
                                          HFTMON_REC_THREAD,
                                          HFTMON_REC_FORK,
                                          HFTMON_REC_EXEC,
@@ -87,11 +94,16 @@ inline constexpr unsigned kAllTypes[] = {HFTMON_REC_GAP,
                                          HFTMON_REC_VECTOR_ENTRY,
                                          HFTMON_REC_VECTOR_EXIT,
                                          HFTMON_REC_NMI,
+                                         HFTMON_REC_IPI_SEND,
                                          HFTMON_REC_PAGE_FAULT_USER,
                                          HFTMON_REC_PAGE_FAULT_KERNEL,
                                          HFTMON_REC_CPU_IDLE,
                                          HFTMON_REC_HRTIMER_EXPIRE_ENTRY,
-                                         HFTMON_REC_HRTIMER_EXPIRE_EXIT};
+                                         HFTMON_REC_HRTIMER_EXPIRE_EXIT,
+                                         HFTMON_REC_TLB_FLUSH,
+                                         HFTMON_REC_CPU_FREQUENCY,
+                                         HFTMON_REC_SIGNAL_GENERATE,
+                                         HFTMON_REC_SIGNAL_DELIVER};
 
 /// Records in memory, all there from the beginning. `at_once` limits a peek(),
 /// but never cuts a run.

@@ -97,6 +97,9 @@ public:
     Trace& timer(std::int64_t late, std::uint32_t slack = 0) {
         return add(HFTMON_REC_HRTIMER_EXPIRE_ENTRY).hrtimer = {late, slack, 0}, *this;
     }
+    Trace& inherits(Who who, std::int16_t prio, std::uint32_t donor = 0) {
+        return add(HFTMON_REC_SCHED_PI_SETPRIO).pi_setprio = {who.tid, donor, who.prio, prio, 0}, *this;
+    }
     Trace& timer_end() { return add(HFTMON_REC_HRTIMER_EXPIRE_EXIT).hrtimer = {0, 0, 0}, *this; }
     Trace& page_fault() { return add(HFTMON_REC_PAGE_FAULT_USER).fault = {4096, 4096}, *this; }
     Trace& gap(std::uint64_t lost_total, Who now) {

@@ -29,7 +29,7 @@
 #endif
 
 /* Bumped when a record type is added or a reserved field gets a meaning. */
-#define HFTMON_SCHEMA_VERSION 2u
+#define HFTMON_SCHEMA_VERSION 3u
 
 #define HFTMON_COMM_LEN 16u
 
@@ -48,6 +48,11 @@ enum hftmon_record_type {
 	HFTMON_REC_SCHED_WAKEUP = 12,
 	HFTMON_REC_SCHED_WAKEUP_NEW = 13,
 	HFTMON_REC_SCHED_MIGRATE = 14,
+	HFTMON_REC_SCHED_PI_SETPRIO = 15,	/* inherits a priority, or gives it back */
+	HFTMON_REC_SCHED_NEED_RESCHED = 16,	/* asked to give its CPU away */
+	HFTMON_REC_SCHED_BLOCKED = 17,	/* wakes from an uninterruptible sleep */
+	HFTMON_REC_SCHED_IOWAIT = 18,	/* the same, it waited for a device */
+	HFTMON_REC_SCHED_NUMA = 19,	/* NUMA balancing moves it */
 
 	/* Thread identity: payload `thread`, followed by COMM. */
 	HFTMON_REC_THREAD = 20,		/* name as it was until now */
@@ -66,6 +71,7 @@ enum hftmon_record_type {
 	HFTMON_REC_VECTOR_ENTRY = 35,	/* x86 system vector (timer, IPI ...) */
 	HFTMON_REC_VECTOR_EXIT = 36,
 	HFTMON_REC_NMI = 37,		/* written when the handler has ended */
+	HFTMON_REC_IPI_SEND = 38,	/* this CPU interrupts others */
 
 	/* Others that take time. */
 	HFTMON_REC_PAGE_FAULT_USER = 40,
@@ -73,6 +79,10 @@ enum hftmon_record_type {
 	HFTMON_REC_CPU_IDLE = 42,
 	HFTMON_REC_HRTIMER_EXPIRE_ENTRY = 43,
 	HFTMON_REC_HRTIMER_EXPIRE_EXIT = 44,
+	HFTMON_REC_TLB_FLUSH = 45,
+	HFTMON_REC_CPU_FREQUENCY = 46,
+	HFTMON_REC_SIGNAL_GENERATE = 47,	/* the thread here sends it */
+	HFTMON_REC_SIGNAL_DELIVER = 48,	/* the thread here takes it */
 
 	HFTMON_REC_TYPE_END		/* first unused value, not a type */
 };
@@ -201,6 +211,79 @@ struct hftmon_hrtimer {
 	__u32 reserved;
 };
 
+struct hftmon_pi_setprio {
+	__u32 tid;
+	__u32 donor_tid;	/* whose priority it inherits; 0: nobody's any more */
+	__s16 old_prio;
+	__s16 new_prio;
+	__u32 reserved;
+};
+
+struct hftmon_need_resched {
+	__u32 tid;		/* the thread that runs on `cpu` */
+	__u32 cpu;
+	__u32 lazy;		/* 0: at once; 1: at its next tick or return to user space */
+	__u32 reserved;
+};
+
+struct hftmon_blocked {
+	__u32 tid;
+	__u32 reserved;
+	__u64 ns;		/* how long it slept */
+};
+
+struct hftmon_numa {
+	__u32 tid;
+	__u32 swapped_tid;	/* that goes the other way; 0: nobody */
+	__u32 from_cpu;
+	__u32 to_cpu;
+};
+
+struct hftmon_ipi_send {
+	__u32 first_cpu;	/* the lowest of those that are interrupted */
+	__u32 count;		/* of all that are */
+	__u64 cpus;		/* bit i: CPU (first_cpu & ~63) + i; CPUs beyond are only counted */
+};
+
+/* enum tlb_flush_reason of the kernel. */
+enum hftmon_tlb_flush_reason {
+	HFTMON_TLB_TASK_SWITCH = 0,
+	HFTMON_TLB_REMOTE_SHOOTDOWN = 1,	/* another CPU asked for it */
+	HFTMON_TLB_LOCAL_SHOOTDOWN = 2,
+	HFTMON_TLB_LOCAL_MM_SHOOTDOWN = 3,
+	HFTMON_TLB_REMOTE_SEND_IPI = 4,		/* this CPU asks others for it */
+	HFTMON_TLB_REASON_END
+};
+
+struct hftmon_tlb_flush {
+	__u64 pages;		/* all ones: everything */
+	__u32 reason;		/* enum hftmon_tlb_flush_reason */
+	__u32 reserved;
+};
+
+struct hftmon_cpu_frequency {
+	__u32 khz;
+	__u32 cpu;
+	__u64 reserved;
+};
+
+/* What became of a signal: TRACE_SIGNAL_* of the kernel. */
+enum hftmon_signal_result {
+	HFTMON_SIGNAL_DELIVERED = 0,
+	HFTMON_SIGNAL_IGNORED = 1,
+	HFTMON_SIGNAL_PENDING = 2,	/* was so already */
+	HFTMON_SIGNAL_OVERFLOW = 3,	/* no memory: not sent */
+	HFTMON_SIGNAL_LOST_INFO = 4	/* no memory: sent without its siginfo */
+};
+
+struct hftmon_signal {
+	__u32 tid;		/* GENERATE: whom it is for */
+	__s32 code;		/* si_code */
+	__u16 signal;
+	__u16 group;		/* GENERATE: 1 for the whole process */
+	__u32 result;		/* GENERATE: enum hftmon_signal_result */
+};
+
 struct hftmon_gap {
 	__u64 lost_total;	/* records lost since the start; the same again: none anew */
 	__u32 current_tid;	/* thread running here now */
@@ -243,6 +326,14 @@ struct hftmon_record {
 		struct hftmon_page_fault fault;
 		struct hftmon_cpu_idle idle;
 		struct hftmon_hrtimer hrtimer;
+		struct hftmon_pi_setprio pi_setprio;
+		struct hftmon_need_resched need_resched;
+		struct hftmon_blocked blocked;
+		struct hftmon_numa numa;
+		struct hftmon_ipi_send ipi_send;
+		struct hftmon_tlb_flush tlb_flush;
+		struct hftmon_cpu_frequency frequency;
+		struct hftmon_signal signal;
 		struct hftmon_gap gap;
 		struct hftmon_cpu_state cpu_state;
 		char comm[HFTMON_COMM_LEN];	/* COMM; NUL-padded */
@@ -263,6 +354,14 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_nmi) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_page_fault) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_idle) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_hrtimer) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_pi_setprio) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_need_resched) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_blocked) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_numa) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_ipi_send) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_tlb_flush) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_frequency) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_signal) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_gap) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_state) == 16);
 

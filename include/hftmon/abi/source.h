@@ -41,7 +41,19 @@
 	X(PAGE_FAULT_USER, "page_fault_user")				\
 	X(PAGE_FAULT_KERNEL, "page_fault_kernel")			\
 	X(CPU_IDLE, "cpu_idle")						\
-	X(HRTIMER_EXPIRE, "hrtimer_expire")
+	X(HRTIMER_EXPIRE, "hrtimer_expire")				\
+	X(SCHED_PI_SETPRIO, "sched_pi_setprio")				\
+	X(SCHED_SET_NEED_RESCHED, "sched_set_need_resched_tp")		\
+	X(SCHED_STAT_BLOCKED, "sched_stat_blocked")			\
+	X(SCHED_STAT_IOWAIT, "sched_stat_iowait")			\
+	X(SCHED_MOVE_NUMA, "sched_move_numa")				\
+	X(SCHED_SWAP_NUMA, "sched_swap_numa")				\
+	X(IPI_SEND_CPU, "ipi_send_cpu")					\
+	X(IPI_SEND_CPUMASK, "ipi_send_cpumask")				\
+	X(TLB_FLUSH, "tlb_flush")					\
+	X(CPU_FREQUENCY, "cpu_frequency")				\
+	X(SIGNAL_GENERATE, "signal_generate")				\
+	X(SIGNAL_DELIVER, "signal_deliver")
 
 enum hftmon_source {
 #define HFTMON_SOURCE_ENUM(id, name) HFTMON_SOURCE_##id,

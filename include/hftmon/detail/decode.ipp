@@ -2,6 +2,7 @@
 /// The body of visit_record(). Included by decode.hpp only.
 #pragma once
 
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -100,6 +101,34 @@ struct Decoder {
         return give(NmiEvent{Nanoseconds(static_cast<std::int64_t>(nmi.duration_ns)), nmi.handled});
     }
 
+    Decoded priority(const hftmon_pi_setprio& change) const {
+        if (!valid_priority(change.old_prio) || !valid_priority(change.new_prio)) return kBad;
+        return give(PriorityEvent{Tid{change.tid}, Tid{change.donor_tid}, change.old_prio, change.new_prio});
+    }
+
+    Decoded blocked(const hftmon_blocked& blocked, bool iowait) const {
+        if (!valid_time(blocked.ns)) return kBad;
+        return give(BlockedEvent{iowait, Tid{blocked.tid}, Nanoseconds(static_cast<std::int64_t>(blocked.ns))});
+    }
+
+    Decoded ipi_send(const hftmon_ipi_send& send) const {
+        const std::uint64_t first = std::uint64_t{1} << (send.first_cpu % 64);
+        const bool first_is_lowest = (send.cpus & first) != 0 && (send.cpus & (first - 1)) == 0;
+        if (!first_is_lowest || static_cast<unsigned>(std::popcount(send.cpus)) > send.count) return kBad;
+        return give(IpiSendEvent{CpuId{send.first_cpu}, send.count, send.cpus});
+    }
+
+    Decoded tlb_flush(const hftmon_tlb_flush& flush) const {
+        if (flush.reason >= HFTMON_TLB_REASON_END) return kBad;
+        return give(TlbFlushEvent{static_cast<TlbFlushReason>(flush.reason), flush.pages});
+    }
+
+    Decoded signal(const hftmon_signal& signal, bool deliver) const {
+        if (signal.signal == 0 || signal.signal > 64 || signal.group > 1) return kBad;
+        return give(
+            SignalEvent{deliver, Tid{signal.tid}, signal.signal, signal.code, signal.group != 0, signal.result});
+    }
+
     Decoded run() const {
         const Record& record = records.front();
         if (!valid_time(record.tsc)) return kBad;
@@ -135,6 +164,21 @@ struct Decoder {
                 return give(
                     HrtimerEvent{true, Nanoseconds(record.hrtimer.late_ns), Nanoseconds(record.hrtimer.slack_ns)});
             case HFTMON_REC_HRTIMER_EXPIRE_EXIT: return give(HrtimerEvent{false, {}, {}});
+            case HFTMON_REC_SCHED_PI_SETPRIO: return priority(record.pi_setprio);
+            case HFTMON_REC_SCHED_NEED_RESCHED:
+                return give(NeedReschedEvent{Tid{record.need_resched.tid}, CpuId{record.need_resched.cpu},
+                                             record.need_resched.lazy != 0});
+            case HFTMON_REC_SCHED_BLOCKED: return blocked(record.blocked, false);
+            case HFTMON_REC_SCHED_IOWAIT: return blocked(record.blocked, true);
+            case HFTMON_REC_SCHED_NUMA:
+                return give(NumaEvent{Tid{record.numa.tid}, Tid{record.numa.swapped_tid}, CpuId{record.numa.from_cpu},
+                                      CpuId{record.numa.to_cpu}});
+            case HFTMON_REC_IPI_SEND: return ipi_send(record.ipi_send);
+            case HFTMON_REC_TLB_FLUSH: return tlb_flush(record.tlb_flush);
+            case HFTMON_REC_CPU_FREQUENCY:
+                return give(CpuFrequencyEvent{CpuId{record.frequency.cpu}, record.frequency.khz});
+            case HFTMON_REC_SIGNAL_GENERATE: return signal(record.signal, false);
+            case HFTMON_REC_SIGNAL_DELIVER: return signal(record.signal, true);
             // A name without its identity, or a slot that was never written.
             case HFTMON_REC_COMM:
             case HFTMON_REC_NONE: return kBad;

@@ -26,6 +26,31 @@ Fill integers(std::vector<std::string> names) {
     };
 }
 
+/// The same, and the thread's name.
+Fill of_thread(std::vector<std::string> names) {
+    return [fill = integers(std::move(names))](const Format& f, const std::uint8_t* data, Item& item) {
+        fill(f, data, item);
+        item.first = f.text(data, "comm");
+    };
+}
+
+void fill_ipi_to_one(const Format& f, const std::uint8_t* data, Item& item) {
+    const std::int64_t cpu = f.integer(data, "cpu");
+    item.field = {cpu, 1, std::int64_t{1} << cpu % 64};
+}
+
+void fill_ipi_to_many(const Format& f, const std::uint8_t* data, Item& item) {
+    const auto mask = f.bytes(data, "cpumask");
+    std::int64_t first = -1, count = 0, cpus = 0;
+    for (std::int64_t cpu = 0; cpu < static_cast<std::int64_t>(8 * mask.size()); ++cpu) {
+        if ((mask[static_cast<std::size_t>(cpu / 8)] >> cpu % 8 & 1) == 0) continue;
+        if (first < 0) first = cpu;
+        if (cpu / 64 == first / 64) cpus |= std::int64_t{1} << cpu % 64;
+        ++count;
+    }
+    item.field = {first, count, cpus};
+}
+
 void fill_wake(const Format& f, const std::uint8_t* data, Item& item) {
     item.field = {f.integer(data, "pid"), f.integer(data, "prio"), f.integer(data, "target_cpu"),
                   context_of(item.flags)};
@@ -89,6 +114,20 @@ std::vector<FtraceEvent> ftrace_events() {
         {"power/cpu_idle", HFTMON_REC_CPU_IDLE, integers({"state"}), {}},
         {"timer/hrtimer_expire_entry", HFTMON_REC_HRTIMER_EXPIRE_ENTRY, integers({}), {}},
         {"timer/hrtimer_expire_exit", HFTMON_REC_HRTIMER_EXPIRE_EXIT, integers({}), {}},
+        {"sched/sched_pi_setprio", HFTMON_REC_SCHED_PI_SETPRIO, of_thread({"pid", "oldprio", "newprio"}), {}},
+        {"sched/sched_stat_blocked", HFTMON_REC_SCHED_BLOCKED, of_thread({"pid", "delay"}), {}},
+        {"sched/sched_stat_iowait", HFTMON_REC_SCHED_IOWAIT, of_thread({"pid", "delay"}), {}},
+        {"sched/sched_move_numa", HFTMON_REC_SCHED_NUMA, integers({"pid", "src_cpu", "dst_cpu"}), {}},
+        {"sched/sched_swap_numa", HFTMON_REC_SCHED_NUMA, integers({"src_pid", "src_cpu", "dst_cpu", "dst_pid"}), {}},
+        {"ipi/ipi_send_cpu", HFTMON_REC_IPI_SEND, fill_ipi_to_one, {}},
+        {"ipi/ipi_send_cpumask", HFTMON_REC_IPI_SEND, fill_ipi_to_many, {}},
+        {"tlb/tlb_flush", HFTMON_REC_TLB_FLUSH, integers({"reason", "pages"}), {}},
+        {"power/cpu_frequency", HFTMON_REC_CPU_FREQUENCY, integers({"state", "cpu_id"}), {}},
+        {"signal/signal_generate",
+         HFTMON_REC_SIGNAL_GENERATE,
+         of_thread({"sig", "code", "pid", "group", "result"}),
+         {}},
+        {"signal/signal_deliver", HFTMON_REC_SIGNAL_DELIVER, integers({"sig", "code"}), {}},
     };
     for (const auto& [name, type] : {std::pair<std::string, std::uint16_t>{"user", HFTMON_REC_PAGE_FAULT_USER},
                                      {"kernel", HFTMON_REC_PAGE_FAULT_KERNEL}}) {

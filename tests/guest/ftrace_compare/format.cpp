@@ -44,17 +44,18 @@ std::int64_t Format::integer(const std::uint8_t* data, const std::string& name) 
     return static_cast<std::int64_t>(value);
 }
 
-Name Format::text(const std::uint8_t* data, const std::string& name) const {
+std::span<const std::uint8_t> Format::bytes(const std::uint8_t* data, const std::string& name) const {
     const Field& field = at(name);
-    const char* begin = reinterpret_cast<const char*>(data + field.offset);
-    std::size_t size = field.size;
-    if (field.elsewhere) {
-        std::uint32_t where = 0;
-        std::memcpy(&where, begin, sizeof(where));
-        begin = reinterpret_cast<const char*>(data + (where & 0xffff));
-        size = where >> 16;
-    }
-    return name_of({begin, ::strnlen(begin, size)});
+    if (!field.elsewhere) return {data + field.offset, field.size};
+    std::uint32_t where = 0;
+    std::memcpy(&where, data + field.offset, sizeof(where));
+    return {data + (where & 0xffff), where >> 16};
+}
+
+Name Format::text(const std::uint8_t* data, const std::string& name) const {
+    const auto field = bytes(data, name);
+    const char* begin = reinterpret_cast<const char*>(field.data());
+    return name_of({begin, ::strnlen(begin, field.size())});
 }
 
 const Format::Field& Format::at(const std::string& name) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 
 #include "item.hpp"
@@ -18,6 +19,8 @@ public:
     [[nodiscard]] std::uint16_t id() const { return id_; }
 
     [[nodiscard]] std::int64_t integer(const std::uint8_t* data, const std::string& name) const;
+    /// Bytes of a field that lies behind the others (a bitmap, say).
+    [[nodiscard]] std::span<const std::uint8_t> bytes(const std::uint8_t* data, const std::string& name) const;
     [[nodiscard]] Name text(const std::uint8_t* data, const std::string& name) const;
 
 private:

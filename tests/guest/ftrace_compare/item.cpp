@@ -31,6 +31,15 @@ constexpr std::array kKinds = std::to_array<Kind>({
     {HFTMON_REC_CPU_IDLE, "cpu_idle", {"state", "", "", "", "", ""}},
     {HFTMON_REC_HRTIMER_EXPIRE_ENTRY, "hrtimer_expire_entry", {"", "", "", "", "", ""}},
     {HFTMON_REC_HRTIMER_EXPIRE_EXIT, "hrtimer_expire_exit", {"", "", "", "", "", ""}},
+    {HFTMON_REC_SCHED_PI_SETPRIO, "sched_pi_setprio", {"pid", "oldprio", "newprio", "", "", ""}},
+    {HFTMON_REC_SCHED_BLOCKED, "sched_stat_blocked", {"pid", "delay", "", "", "", ""}},
+    {HFTMON_REC_SCHED_IOWAIT, "sched_stat_iowait", {"pid", "delay", "", "", "", ""}},
+    {HFTMON_REC_SCHED_NUMA, "sched_numa", {"pid", "src_cpu", "dst_cpu", "other_pid", "", ""}},
+    {HFTMON_REC_IPI_SEND, "ipi_send", {"first_cpu", "count", "cpus", "", "", ""}},
+    {HFTMON_REC_TLB_FLUSH, "tlb_flush", {"reason", "pages", "", "", "", ""}},
+    {HFTMON_REC_CPU_FREQUENCY, "cpu_frequency", {"khz", "cpu", "", "", "", ""}},
+    {HFTMON_REC_SIGNAL_GENERATE, "signal_generate", {"sig", "code", "pid", "group", "result", ""}},
+    {HFTMON_REC_SIGNAL_DELIVER, "signal_deliver", {"sig", "code", "", "", "", ""}},
 });
 
 }  // namespace

@@ -2,12 +2,12 @@
 // Records one interval with hftmon and with the kernel's own ftrace at once,
 // and compares the two CPU by CPU, event by event, field by field.
 //
-// usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] FILE
+// usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... FILE
 //
 // hftmon's capture goes to FILE. At least N events (default 100000) and S
 // seconds (default 5) are recorded, under whatever load the caller has started.
 // ftrace's events are read in binary from an instance of its own, with the TSC
-// as its clock.
+// as its clock. An event that is needed must have been seen at least once.
 //
 // The same tracepoint calls ftrace's probe first and hftmon's second. Where
 // interrupts are enabled (softirq_entry and _exit, fork, exec, exit, rename),
@@ -53,6 +53,7 @@ struct Options {
     std::uint64_t events = 100000;
     double seconds = 5;
     std::int64_t median_ns = 20000;
+    std::vector<std::string_view> needed;
     std::string path;
 };
 
@@ -119,6 +120,12 @@ bool report(Result& result, const TscClock& clock, const Options& options) {
     fmt::print("events compared: {}\ndifferences: {}\ntranspositions: {} (interrupt blocks of {} events)\n",
                result.compared, result.differences, result.transpositions, result.transposed_events);
     if (result.differences != 0) good = false;
+    for (const std::string_view name : options.needed) {
+        const auto has_name = [name](const auto& entry) { return kind_of(entry.first)->name == name; };
+        if (std::any_of(result.by_type.begin(), result.by_type.end(), has_name)) continue;
+        fmt::print("no {} was seen\n", name);
+        good = false;
+    }
     if (result.compared < options.events) {
         fmt::print("too few: {} events were wanted\n", options.events);
         good = false;
@@ -177,10 +184,13 @@ int main(int argc, char** argv) {
             options.seconds = std::atof(argv[++i]);
         } else if (word == "--median-ns" && i + 1 < argc) {
             options.median_ns = std::atoll(argv[++i]);
+        } else if (word == "--need" && i + 1 < argc) {
+            options.needed.emplace_back(argv[++i]);
         } else if (!word.starts_with("-") && options.path.empty()) {
             options.path = word;
         } else {
-            fmt::print(stderr, "usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] FILE\n");
+            fmt::print(stderr,
+                       "usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... FILE\n");
             return 2;
         }
     }

@@ -172,4 +172,45 @@ void Ours::fill(const EventHeader&, const HrtimerEvent& e, Item& item) {
     item.type = e.entry ? HFTMON_REC_HRTIMER_EXPIRE_ENTRY : HFTMON_REC_HRTIMER_EXPIRE_EXIT;
 }
 
+void Ours::name_thread(Tid tid, const EventHeader& header, Item& item) const {
+    item.first = name(tid, header);
+    item.first_before = name_before(tid, header.time);
+}
+void Ours::fill(const EventHeader& h, const PriorityEvent& e, Item& item) {
+    item.type = HFTMON_REC_SCHED_PI_SETPRIO;
+    item.field = {e.tid.value, e.old_prio, e.new_prio};
+    name_thread(e.tid, h, item);
+}
+void Ours::fill(const EventHeader&, const NeedReschedEvent&, Item&) {}  // ftrace has none
+void Ours::fill(const EventHeader& h, const BlockedEvent& e, Item& item) {
+    item.type = e.iowait ? HFTMON_REC_SCHED_IOWAIT : HFTMON_REC_SCHED_BLOCKED;
+    item.field = {e.tid.value, e.length.count()};
+    name_thread(e.tid, h, item);
+}
+void Ours::fill(const EventHeader&, const NumaEvent& e, Item& item) {
+    item.type = HFTMON_REC_SCHED_NUMA;
+    item.field = {e.tid.value, e.from.value, e.to.value, e.swapped.value};
+}
+void Ours::fill(const EventHeader&, const IpiSendEvent& e, Item& item) {
+    item.type = HFTMON_REC_IPI_SEND;
+    item.field = {e.first.value, e.count, static_cast<std::int64_t>(e.cpus)};
+}
+void Ours::fill(const EventHeader&, const TlbFlushEvent& e, Item& item) {
+    item.type = HFTMON_REC_TLB_FLUSH;
+    item.field = {e.reason, static_cast<std::int64_t>(e.pages)};
+}
+void Ours::fill(const EventHeader&, const CpuFrequencyEvent& e, Item& item) {
+    item.type = HFTMON_REC_CPU_FREQUENCY;
+    item.field = {e.khz, e.cpu.value};
+}
+void Ours::fill(const EventHeader& h, const SignalEvent& e, Item& item) {
+    item.type = e.deliver ? HFTMON_REC_SIGNAL_DELIVER : HFTMON_REC_SIGNAL_GENERATE;
+    if (e.deliver) {
+        item.field = {e.signal, e.code};
+        return;
+    }
+    item.field = {e.signal, e.code, e.tid.value, e.group, e.result};
+    name_thread(e.tid, h, item);
+}
+
 }  // namespace ftrace_compare

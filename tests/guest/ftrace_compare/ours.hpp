@@ -47,6 +47,15 @@ private:
     void fill(const hftmon::EventHeader&, const hftmon::PageFaultEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::CpuIdleEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::HrtimerEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::PriorityEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::NeedReschedEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::BlockedEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::NumaEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::IpiSendEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::TlbFlushEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::CpuFrequencyEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::SignalEvent&, Item&);
+    void name_thread(hftmon::Tid tid, const hftmon::EventHeader& header, Item& item) const;
 
     hftmon::NameTable names_;
     struct Move {
