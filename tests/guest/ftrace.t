@@ -3,7 +3,7 @@
 # hftmon records what ftrace records: the same events, fields and order.
 # timeout: 400
 # module: loaded
-# shellcheck source=tests/guest/lib.sh
+# shellcheck source=tests/guest/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
 
 # compare WHAT OPTION...: one interval under the load that runs now.
