@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What one CPU does to others: interrupts sent, address translations flushed. */
+#include <linux/bits.h>
 #include <linux/cpumask.h>
+#include <linux/minmax.h>
 #include <linux/mm_types.h>
 
 #include "emit.h"
@@ -17,19 +19,28 @@ void hftmon_probe_ipi_send_cpu(void *data, unsigned int cpu, unsigned long calls
 	hftmon_emit(HFTMON_SOURCE_IPI_SEND_CPU, &event, NULL);
 }
 
-/* The mask may be changed by others meanwhile; a record is as good as one look. */
+/*
+ * Others may change the mask meanwhile. Its word is read once, and what is said
+ * of it agrees with it, so that a reader can hold a record against itself.
+ */
 void hftmon_probe_ipi_send_cpumask(void *data, const struct cpumask *cpus, unsigned long callsite,
 				   void *callback)
 {
 	unsigned int first = cpumask_first(cpus);
 	struct hftmon_record event = {
 		.type = HFTMON_REC_IPI_SEND,
-		.ipi_send = { .first_cpu = first, .count = cpumask_weight(cpus) },
 	};
+	u64 word;
 
 	if (first >= nr_cpu_ids)
 		return;
-	event.ipi_send.cpus = cpumask_bits(cpus)[first / BITS_PER_LONG];
+	word = READ_ONCE(cpumask_bits(cpus)[first / BITS_PER_LONG]);
+	word &= GENMASK_ULL(63, first % 64);
+	if (!word)
+		return;
+	event.ipi_send.first_cpu = (first & ~63U) + __ffs64(word);
+	event.ipi_send.count = max_t(unsigned int, cpumask_weight(cpus), hweight64(word));
+	event.ipi_send.cpus = word;
 	hftmon_emit(HFTMON_SOURCE_IPI_SEND_CPUMASK, &event, NULL);
 }
 

@@ -47,20 +47,44 @@ bool same(const Record& a, const Record& b) {
     return a.type == b.type && a.flags == b.flags && std::memcmp(a.payload, b.payload, sizeof(a.payload)) == 0;
 }
 
-/// The same switch in the other capture: equal, and nearest in time.
-std::size_t find(const std::vector<Record>& records, const Record& wanted) {
-    constexpr std::uint64_t kReach =
-        50'000'000;  // ticks; both probes run back to back, but a guest may be stopped between
-    std::size_t best = records.size();
-    std::uint64_t distance = kReach;
-    const auto from = std::partition_point(records.begin(), records.end(),
-                                           [&](const Record& r) { return r.tsc + kReach < wanted.tsc; });
-    for (auto it = from; it != records.end() && it->tsc < wanted.tsc + kReach; ++it) {
+/// How far apart the records behind lossy[i] and those behind whole[k] were
+/// written, in the middle; the largest value if they are not the same events.
+///
+/// One event alone does not tell: threads that wake each other repeat
+/// themselves, and a guest may be stopped between its two records for longer
+/// than they take for a round. It is not stopped there twice in a row.
+std::uint64_t distance(const std::vector<Record>& lossy, std::size_t i, const std::vector<Record>& whole,
+                       std::size_t k) {
+    constexpr std::size_t kCompared = 16;
+    constexpr std::size_t kAlike = 12;  // an interrupt between the two probes of an event transposes records
+    constexpr std::uint64_t kElsewhere = ~std::uint64_t{0};
+    std::vector<std::uint64_t> apart;
+    for (std::size_t n = 0; n < kCompared; ++n) {
+        if (i + n >= lossy.size() || k + n >= whole.size()) return kElsewhere;
+        const Record &here = lossy[i + n], &there = whole[k + n];
+        if (here.type == HFTMON_REC_GAP) return kElsewhere;
+        if (same(here, there)) apart.push_back(here.tsc > there.tsc ? here.tsc - there.tsc : there.tsc - here.tsc);
+    }
+    if (apart.size() < kAlike) return kElsewhere;
+    std::ranges::nth_element(apart, apart.begin() + kAlike / 2);
+    return apart[kAlike / 2];
+}
+
+/// Where the switch lossy[i] stands in the other capture; its size if it is not found.
+std::size_t find(const std::vector<Record>& whole, const std::vector<Record>& lossy, std::size_t i) {
+    constexpr std::uint64_t kReach = 500'000'000;  // ticks that a guest may be stopped between two probes
+    const Record& wanted = lossy[i];
+    std::size_t best = whole.size();
+    std::uint64_t nearest = ~std::uint64_t{0};
+    const auto from =
+        std::partition_point(whole.begin(), whole.end(), [&](const Record& r) { return r.tsc + kReach < wanted.tsc; });
+    for (auto it = from; it != whole.end() && it->tsc < wanted.tsc + kReach; ++it) {
         if (!same(*it, wanted)) continue;
-        const std::uint64_t far = it->tsc > wanted.tsc ? it->tsc - wanted.tsc : wanted.tsc - it->tsc;
-        if (far < distance) {
-            distance = far;
-            best = static_cast<std::size_t>(it - records.begin());
+        const auto k = static_cast<std::size_t>(it - whole.begin());
+        const std::uint64_t apart = distance(lossy, i, whole, k);
+        if (apart < nearest) {
+            nearest = apart;
+            best = k;
         }
     }
     return best;
@@ -82,7 +106,7 @@ bool check_cpu(std::uint32_t cpu, const std::vector<Record>& lossy, const std::v
         if (lossy[i].type != HFTMON_REC_SCHED_SWITCH) continue;
         // Only the first switch and those right behind a gap are worth the search.
         if (anchor != lossy.size() && lost == last_lost) continue;
-        const std::size_t k = find(whole, lossy[i]);
+        const std::size_t k = find(whole, lossy, i);
         if (k == whole.size()) continue;
         if (anchor != lossy.size()) {
             const std::uint64_t there = k - anchor_whole;
