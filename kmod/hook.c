@@ -6,6 +6,7 @@
 
 #include "hook.h"
 #include "probes.h"
+#include "running.h"
 
 struct hook {
 	const char *name;
@@ -221,6 +222,8 @@ void hftmon_unhook_sources(u64 mask)
 			unhook(source, NULL);
 	}
 	hftmon_hook_synchronize();
+	if (!sources[HFTMON_SOURCE_SCHED_SWITCH].users)
+		hftmon_running_forget();
 }
 
 void hftmon_hook_synchronize(void)

@@ -3,12 +3,14 @@
 #include <linux/cpuhotplug.h>
 
 #include "hotplug.h"
+#include "running.h"
 #include "session.h"
 
 static enum cpuhp_state hotplug_state;
 
 static int hftmon_cpu_online(unsigned int cpu)
 {
+	hftmon_running_forget_here();	/* no switch was seen while it was not online */
 	hftmon_sessions_allow_wake(cpu, true);
 	return 0;
 }

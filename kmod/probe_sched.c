@@ -5,6 +5,7 @@
 
 #include "emit.h"
 #include "probes.h"
+#include "running.h"
 
 static_assert(SCHED_DEADLINE <= HFTMON_SWITCH_POLICY_MASK);
 
@@ -39,6 +40,7 @@ void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 	if (unlikely(prev_state & TASK_DEAD))
 		hftmon_emit_dead(prev);
 	hftmon_emit(HFTMON_SOURCE_SCHED_SWITCH, &event, NULL);
+	hftmon_running_next(prev, next->pid);
 }
 
 static __always_inline u16 calling_context(void)

@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "running.h"
 
 /* What ring_core.h asks for, in the kernel's words. */
 static_assert(sizeof(local_t) == sizeof(u64), "positions are 64 bits wide");
@@ -29,7 +30,7 @@ static_assert(sizeof(local_t) == sizeof(u64), "positions are 64 bits wide");
 #define hftmon_store_release(p, value)	smp_store_release(p, value)	/* says with whom */
 #define hftmon_wmb()			smp_wmb()	/* each of them pairs */
 #define hftmon_barrier()		barrier()
-#define hftmon_current_tid()		((u32)current->pid)
+#define hftmon_current_tid()		hftmon_running_tid()
 
 static __always_inline bool hftmon_local_try_cmpxchg(local_t *word, u64 old, u64 new)
 {
