@@ -6,11 +6,16 @@
 # shellcheck source=tests/guest/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
 
-# compare WHAT OPTION...: one interval under the load that runs now.
+# compare WHAT OPTION...: one interval under the load that runs now, which ends
+# with it: the comparison wants the machine.
 compare() {
 	local what=$1 status=0
 	shift
-	"$BIN/ftrace_compare" "$@" "$WORK/compare.hft" >"$WORK/report" 2>&1 </dev/null || status=$?
+	"$BIN/ftrace_compare" "$@" --recorded "$WORK/recorded" "$WORK/compare.hft" >"$WORK/report" 2>&1 </dev/null &
+	wait_for 120 test -e "$WORK/recorded"
+	unload
+	wait $! || status=$?
+	rm -f "$WORK/recorded"
 	sed 's/^/#   /' "$WORK/report"
 	is "$what" "$status" 0
 	sound "$what" --lossless "$WORK/compare.hft"
@@ -18,9 +23,13 @@ compare() {
 }
 
 # A thread with a timer on each CPU: a CPU of which ftrace sees nothing proves nothing.
-load cyclictest --quiet --threads 4 --affinity=all --priority 80 --interval 4000 --duration 300
+timers() {
+	load cyclictest --quiet --threads 4 --affinity=all --priority 80 --interval 4000 --duration 300
+}
+timers
 sleep 1
 compare "ftrace and hftmon agree on a quiet machine" --events 100 --seconds 2
+timers
 busy
 load stress-ng --quiet --timeout 300 --temp-path "$WORK" --fork 1 --futex 1 --yield 1
 # Borrowed priorities, signals, translations flushed on other CPUs, sleeps for a lock.
@@ -32,5 +41,4 @@ needed=(--need sched_pi_setprio --need signal_generate --need signal_deliver --n
 [[ ! -e /sys/kernel/tracing/events/ipi/ipi_send_cpu ]] || needed+=(--need ipi_send)
 sleep 1
 compare "ftrace and hftmon agree under load" --events 100000 --seconds 3 "${needed[@]}"
-unload
 finish

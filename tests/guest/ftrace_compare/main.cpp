@@ -2,12 +2,13 @@
 // Records one interval with hftmon and with the kernel's own ftrace at once,
 // and compares the two CPU by CPU, event by event, field by field.
 //
-// usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... FILE
+// usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... [--recorded PATH] FILE
 //
 // hftmon's capture goes to FILE. At least N events (default 100000) and S
 // seconds (default 5) are recorded, under whatever load the caller has started.
 // ftrace's events are read in binary from an instance of its own, with the TSC
-// as its clock. An event that is needed must have been seen at least once.
+// as its clock. An event that is needed must have been seen at least once. PATH
+// is created when the recording is over: the load may end then.
 //
 // The same tracepoint calls ftrace's probe first and hftmon's second. Where
 // interrupts are enabled (softirq_entry and _exit, fork, exec, exit, rename),
@@ -29,6 +30,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
 #include <map>
 #include <string>
 #include <string_view>
@@ -54,6 +56,7 @@ struct Options {
     double seconds = 5;
     std::int64_t median_ns = 20000;
     std::vector<std::string_view> needed;
+    std::string recorded;
     std::string path;
 };
 
@@ -102,6 +105,7 @@ std::map<unsigned, std::vector<Item>> record(const Options& options, const std::
         }
         theirs[cpu] = ftrace.read(cpu);
     }
+    if (!options.recorded.empty()) std::ofstream(options.recorded).flush();
     for (const CaptureCpuStats& cpu : stats->cpus) {
         if (cpu.lost != 0) {
             fmt::print("CPU {}: hftmon lost {} records\n", cpu.cpu.value, cpu.lost);
@@ -186,11 +190,15 @@ int main(int argc, char** argv) {
             options.median_ns = std::atoll(argv[++i]);
         } else if (word == "--need" && i + 1 < argc) {
             options.needed.emplace_back(argv[++i]);
+        } else if (word == "--recorded" && i + 1 < argc) {
+            options.recorded = argv[++i];
         } else if (!word.starts_with("-") && options.path.empty()) {
             options.path = word;
         } else {
-            fmt::print(stderr,
-                       "usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... FILE\n");
+            fmt::print(
+                stderr,
+                "usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... [--recorded PATH] "
+                "FILE\n");
             return 2;
         }
     }
