@@ -67,48 +67,69 @@ static int ioctl_info(struct hftmon_session *session, void __user *uarg)
 	return copy_out(uarg, &info, sizeof(info));
 }
 
-static int copy_cpu_mask(struct cpumask *cpus, const struct hftmon_setup *setup)
+/* A bitmap of CPUs that are online; -ENXIO when it names another. */
+static int copy_cpu_mask(struct cpumask *cpus, u64 address, u32 bytes)
 {
 	u64 words[MAX_CPU_MASK_BYTES / sizeof(u64)];
 	unsigned int bit;
 
-	if (!setup->cpu_mask_bytes) {
-		cpumask_copy(cpus, cpu_online_mask);
-		return 0;
-	}
-	if (setup->cpu_mask_bytes > sizeof(words) || setup->cpu_mask_bytes % sizeof(u64))
+	if (bytes > sizeof(words) || bytes % sizeof(u64))
 		return -EINVAL;
-	if (copy_from_user(words, u64_to_user_ptr(setup->cpu_mask), setup->cpu_mask_bytes))
+	if (copy_from_user(words, u64_to_user_ptr(address), bytes))
 		return -EFAULT;
 
 	cpumask_clear(cpus);
-	for (bit = 0; bit < setup->cpu_mask_bytes * BITS_PER_BYTE; bit++) {
+	for (bit = 0; bit < bytes * BITS_PER_BYTE; bit++) {
 		if (!(words[bit / 64] & BIT_ULL(bit % 64)))
 			continue;
 		if (bit >= nr_cpu_ids || !cpu_online(bit))
 			return -ENXIO;
 		cpumask_set_cpu(bit, cpus);
 	}
-	return cpumask_empty(cpus) ? -EINVAL : 0;
+	return bytes && cpumask_empty(cpus) ? -EINVAL : 0;
 }
 
 static int ioctl_setup(struct hftmon_session *session, void __user *uarg)
 {
+	cpumask_var_t cpus, whole_cpus;
 	struct hftmon_setup setup;
-	cpumask_var_t cpus;
 	int err = COPY_ARG(setup, uarg);
 
 	if (err)
 		return err;
-	if (setup.flags)
+	if (setup.reserved0)
 		return -EINVAL;
 	if (!alloc_cpumask_var(&cpus, GFP_KERNEL))
 		return -ENOMEM;
-	err = copy_cpu_mask(cpus, &setup);
+	err = -ENOMEM;
+	if (!alloc_cpumask_var(&whole_cpus, GFP_KERNEL))
+		goto out_cpus;
+	err = copy_cpu_mask(cpus, setup.cpu_mask, setup.cpu_mask_bytes);
+	if (err)
+		goto out;
+	if (!setup.cpu_mask_bytes)
+		cpumask_copy(cpus, cpu_online_mask);
+	err = copy_cpu_mask(whole_cpus, setup.whole_mask, setup.whole_mask_bytes);
 	if (!err)
-		err = hftmon_session_setup(session, &setup, cpus);
+		err = hftmon_session_setup(session, &setup, cpus, whole_cpus);
+out:
+	free_cpumask_var(whole_cpus);
+out_cpus:
 	free_cpumask_var(cpus);
 	return err;
+}
+
+static int ioctl_watch(struct hftmon_session *session, void __user *uarg)
+{
+	struct hftmon_watch watch;
+	int err = COPY_ARG(watch, uarg);
+
+	if (err)
+		return err;
+	if (watch.reserved0)
+		return -EINVAL;
+	err = hftmon_session_watch(session, &watch);
+	return err ?: copy_out(uarg, &watch, sizeof(watch));
 }
 
 static int ioctl_sources(void __user *uarg)
@@ -207,6 +228,8 @@ static long hftmon_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_clock_sync(uarg);
 	case HFTMON_IOC_THREADS:
 		return ioctl_threads(uarg);
+	case HFTMON_IOC_WATCH:
+		return ioctl_watch(session, uarg);
 	default:
 		return -ENOTTY;
 	}

@@ -70,6 +70,23 @@ static __always_inline bool local_try_cmpxchg(local_t *word, long *old, long new
 #define hftmon_dequeue_is_delayed(task) false
 #endif
 
+/* task_newtask passes clone flags of 64 bits by name since 6.18. */
+#if HAVE_task_newtask_u64
+#define HFTMON_CLONE_FLAGS_T u64
+#define HFTMON_CHECK_NEWTASK HFTMON_CHECK_task_newtask_u64
+#else
+#define HFTMON_CLONE_FLAGS_T unsigned long
+#define HFTMON_CHECK_NEWTASK HFTMON_CHECK_task_newtask
+#endif
+#define HFTMON_HAVE_NEWTASK (HAVE_task_newtask || HAVE_task_newtask_u64)
+
+/* task->__state was task->state before 5.14. */
+#if HAVE_TASK_STATE_WORD
+#define hftmon_task_is_new(task) (READ_ONCE((task)->__state) == TASK_NEW)
+#else
+#define hftmon_task_is_new(task) (READ_ONCE((task)->state) == TASK_NEW)
+#endif
+
 /* sched_process_exit tells since 7.1 whether the thread group is dead. */
 #if HAVE_sched_process_exit_group
 #define HFTMON_EXIT_ARGS struct task_struct *task, bool group_dead

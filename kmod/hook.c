@@ -90,6 +90,12 @@ static struct source sources[HFTMON_SOURCE_COUNT] = {
 	ONE(SIGNAL_DELIVER, signal_deliver, HAVE_signal_deliver),
 };
 
+/* Of no session: what keeps the threads that are watched known; see watch.c. */
+static struct hook thread_hooks[] = {
+	{ .name = "task_newtask", .probe = hftmon_probe_task_newtask },
+	{ .name = "sched_process_exec", .probe = hftmon_probe_watch_exec },
+};
+
 /* The first hook is always there; a source of one tracepoint has no second. */
 #define for_each_hook(hook, source) \
 	for (hook = (source)->hooks; \
@@ -105,6 +111,10 @@ static void find_hook(struct tracepoint *tp, void *unused)
 			if (!strcmp(hook->name, tp->name))
 				hook->tracepoint = tp;
 		}
+	}
+	for (hook = thread_hooks; hook < thread_hooks + ARRAY_SIZE(thread_hooks); hook++) {
+		if (!strcmp(hook->name, tp->name))
+			hook->tracepoint = tp;
 	}
 }
 
@@ -224,6 +234,43 @@ void hftmon_unhook_sources(u64 mask)
 	hftmon_hook_synchronize();
 	if (!sources[HFTMON_SOURCE_SCHED_SWITCH].users)
 		hftmon_running_forget();
+}
+
+/**
+ * hftmon_hook_threads() - hook what tells of new threads and of new ids
+ *
+ * Return: 0, or -EOPNOTSUPP when this kernel lacks one or has it otherwise.
+ */
+int hftmon_hook_threads(void)
+{
+	struct hook *hook;
+	int err;
+
+	if (!HFTMON_HAVE_NEWTASK || !HAVE_sched_process_exec)
+		return -EOPNOTSUPP;
+	for (hook = thread_hooks; hook < thread_hooks + ARRAY_SIZE(thread_hooks); hook++) {
+		err = hook->tracepoint ? tracepoint_probe_register(hook->tracepoint, hook->probe,
+								   NULL) : -EOPNOTSUPP;
+		if (err)
+			goto err_unhook;
+	}
+	return 0;
+
+err_unhook:
+	while (hook-- > thread_hooks)
+		tracepoint_probe_unregister(hook->tracepoint, hook->probe, NULL);
+	hftmon_hook_synchronize();
+	return err;
+}
+
+/** hftmon_unhook_threads() - no probe of them runs any more on return */
+void hftmon_unhook_threads(void)
+{
+	struct hook *hook;
+
+	for (hook = thread_hooks; hook < thread_hooks + ARRAY_SIZE(thread_hooks); hook++)
+		tracepoint_probe_unregister(hook->tracepoint, hook->probe, NULL);
+	hftmon_hook_synchronize();
 }
 
 void hftmon_hook_synchronize(void)

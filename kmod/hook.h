@@ -14,6 +14,10 @@ void hftmon_hook_status(unsigned int source, struct hftmon_source_status *status
 u64 hftmon_hook_sources(u64 sources);
 void hftmon_unhook_sources(u64 sources);
 
+/* Serialised by their caller, too. */
+int hftmon_hook_threads(void);
+void hftmon_unhook_threads(void);
+
 /* Waits until every probe that runs now has finished. */
 void hftmon_hook_synchronize(void);
 

@@ -16,7 +16,7 @@ void hftmon_probe_ipi_send_cpu(void *data, unsigned int cpu, unsigned long calls
 		.ipi_send = { .first_cpu = cpu, .count = 1, .cpus = BIT_ULL(cpu % 64) },
 	};
 
-	hftmon_emit(HFTMON_SOURCE_IPI_SEND_CPU, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_IPI_SEND_CPU, &event);
 }
 
 /*
@@ -41,7 +41,7 @@ void hftmon_probe_ipi_send_cpumask(void *data, const struct cpumask *cpus, unsig
 	event.ipi_send.first_cpu = (first & ~63U) + __ffs64(word);
 	event.ipi_send.count = max_t(unsigned int, cpumask_weight(cpus), hweight64(word));
 	event.ipi_send.cpus = word;
-	hftmon_emit(HFTMON_SOURCE_IPI_SEND_CPUMASK, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_IPI_SEND_CPUMASK, &event);
 }
 
 static_assert(BITS_PER_LONG == 64, "a word of a cpumask is a word of the record");
@@ -55,7 +55,7 @@ void hftmon_probe_tlb_flush(void *data, int reason, unsigned long pages)
 		.tlb_flush = { .pages = pages, .reason = reason },
 	};
 
-	hftmon_emit(HFTMON_SOURCE_TLB_FLUSH, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_TLB_FLUSH, &event);
 }
 
 static void __maybe_unused check_types(void)

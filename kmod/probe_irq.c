@@ -10,7 +10,7 @@ void hftmon_probe_irq_handler_entry(void *data, int irq, struct irqaction *actio
 		.irq = { .irq = irq },
 	};
 
-	hftmon_emit(HFTMON_SOURCE_IRQ_HANDLER, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_IRQ_HANDLER, &event);
 }
 
 void hftmon_probe_irq_handler_exit(void *data, int irq, struct irqaction *action, int ret)
@@ -20,7 +20,7 @@ void hftmon_probe_irq_handler_exit(void *data, int irq, struct irqaction *action
 		.irq = { .irq = irq, .ret = ret },
 	};
 
-	hftmon_emit(HFTMON_SOURCE_IRQ_HANDLER, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_IRQ_HANDLER, &event);
 }
 
 static __always_inline void emit_softirq(unsigned int source, u16 type, unsigned int vec)
@@ -30,7 +30,7 @@ static __always_inline void emit_softirq(unsigned int source, u16 type, unsigned
 		.softirq = { .vec = vec },
 	};
 
-	hftmon_emit(source, &event, NULL);
+	hftmon_emit(source, &event);
 }
 
 void hftmon_probe_softirq_raise(void *data, unsigned int vec)
@@ -71,7 +71,7 @@ static __always_inline void emit_vector(void *data, u16 type, int vector)
 		.vector = { .vector = vector, .kind = VECTOR_KIND(source) },
 	};
 
-	hftmon_emit(source, &event, NULL);
+	hftmon_emit(source, &event);
 }
 
 void hftmon_probe_vector_entry(void *data, int vector)
@@ -91,7 +91,7 @@ void hftmon_probe_nmi_handler(void *data, void *handler, s64 delta_ns, int handl
 		.nmi = { .duration_ns = delta_ns, .handled = handled },
 	};
 
-	hftmon_emit(HFTMON_SOURCE_NMI_HANDLER, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_NMI_HANDLER, &event);
 }
 
 static void __maybe_unused check_types(void)

@@ -39,7 +39,7 @@ void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 
 	if (unlikely(prev_state & TASK_DEAD))
 		hftmon_emit_dead(prev);
-	hftmon_emit(HFTMON_SOURCE_SCHED_SWITCH, &event, NULL);
+	hftmon_emit_about(HFTMON_SOURCE_SCHED_SWITCH, &event, next->pid);
 	hftmon_running_next(prev, next->pid);
 }
 
@@ -67,7 +67,7 @@ static __always_inline void emit_wake(unsigned int source, u16 type, struct task
 		},
 	};
 
-	hftmon_emit(source, &event, NULL);
+	hftmon_emit_about(source, &event, task->pid);
 }
 
 void hftmon_probe_sched_waking(void *data, struct task_struct *task)
@@ -97,7 +97,7 @@ void hftmon_probe_sched_migrate_task(void *data, struct task_struct *task, int d
 		},
 	};
 
-	hftmon_emit(HFTMON_SOURCE_SCHED_MIGRATE_TASK, &event, NULL);
+	hftmon_emit_about(HFTMON_SOURCE_SCHED_MIGRATE_TASK, &event, task->pid);
 }
 
 /*
@@ -117,7 +117,7 @@ void hftmon_probe_sched_pi_setprio(void *data, struct task_struct *task, struct 
 		},
 	};
 
-	hftmon_emit(HFTMON_SOURCE_SCHED_PI_SETPRIO, &event, NULL);
+	hftmon_emit_about(HFTMON_SOURCE_SCHED_PI_SETPRIO, &event, task->pid);
 }
 
 void hftmon_probe_sched_set_need_resched_tp(void *data, struct task_struct *task, int cpu, int tif)
@@ -131,7 +131,7 @@ void hftmon_probe_sched_set_need_resched_tp(void *data, struct task_struct *task
 		},
 	};
 
-	hftmon_emit(HFTMON_SOURCE_SCHED_SET_NEED_RESCHED, &event, NULL);
+	hftmon_emit_about(HFTMON_SOURCE_SCHED_SET_NEED_RESCHED, &event, task->pid);
 }
 
 /* Only while schedstats are on (sysctl kernel.sched_schedstats). */
@@ -143,7 +143,7 @@ static __always_inline void emit_blocked(unsigned int source, u16 type, struct t
 		.blocked = { .tid = task->pid, .ns = delay },
 	};
 
-	hftmon_emit(source, &event, NULL);
+	hftmon_emit_about(source, &event, task->pid);
 }
 
 void hftmon_probe_sched_stat_blocked(void *data, struct task_struct *task, u64 delay)
@@ -169,7 +169,7 @@ static __always_inline void emit_numa(unsigned int source, struct task_struct *t
 		},
 	};
 
-	hftmon_emit(source, &event, NULL);
+	hftmon_emit_about(source, &event, task->pid);
 }
 
 void hftmon_probe_sched_move_numa(void *data, struct task_struct *task, int from, int to)

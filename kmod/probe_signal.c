@@ -30,7 +30,7 @@ void hftmon_probe_signal_generate(void *data, int signal, struct kernel_siginfo 
 		},
 	};
 
-	hftmon_emit(HFTMON_SOURCE_SIGNAL_GENERATE, &event, NULL);
+	hftmon_emit_about(HFTMON_SOURCE_SIGNAL_GENERATE, &event, task->pid);
 }
 
 void hftmon_probe_signal_deliver(void *data, int signal, struct kernel_siginfo *info,
@@ -45,7 +45,7 @@ void hftmon_probe_signal_deliver(void *data, int signal, struct kernel_siginfo *
 		},
 	};
 
-	hftmon_emit(HFTMON_SOURCE_SIGNAL_DELIVER, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_SIGNAL_DELIVER, &event);
 }
 
 static void __maybe_unused check_types(void)

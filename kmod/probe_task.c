@@ -19,7 +19,7 @@ static __always_inline void emit_thread(unsigned int source, u16 type, struct ta
 		},
 	};
 
-	hftmon_emit(source, &event, comm);
+	hftmon_emit_identity(source, &event, comm);
 }
 
 void hftmon_probe_sched_process_fork(void *data, struct task_struct *parent,

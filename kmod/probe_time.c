@@ -24,7 +24,7 @@ static __always_inline void emit_fault(unsigned int source, u16 type, unsigned l
 		},
 	};
 
-	hftmon_emit(source, &event, NULL);
+	hftmon_emit(source, &event);
 }
 
 void hftmon_probe_page_fault_user(void *data, unsigned long address, struct pt_regs *regs,
@@ -48,7 +48,7 @@ void hftmon_probe_cpu_idle(void *data, unsigned int state, unsigned int cpu)
 		.idle = { .state = state },	/* (u32)-1 is HFTMON_IDLE_EXIT */
 	};
 
-	hftmon_emit(HFTMON_SOURCE_CPU_IDLE, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_CPU_IDLE, &event);
 }
 
 void hftmon_probe_cpu_frequency(void *data, unsigned int khz, unsigned int cpu)
@@ -58,7 +58,7 @@ void hftmon_probe_cpu_frequency(void *data, unsigned int khz, unsigned int cpu)
 		.frequency = { .khz = khz, .cpu = cpu },
 	};
 
-	hftmon_emit(HFTMON_SOURCE_CPU_FREQUENCY, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_CPU_FREQUENCY, &event);
 }
 
 /*
@@ -106,7 +106,7 @@ void hftmon_probe_hrtimer_expire_entry(void *data, struct hrtimer *timer,
 		},
 	};
 
-	hftmon_emit(HFTMON_SOURCE_HRTIMER_EXPIRE, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_HRTIMER_EXPIRE, &event);
 }
 
 void hftmon_probe_hrtimer_expire_exit(void *data, struct hrtimer *timer)
@@ -115,7 +115,7 @@ void hftmon_probe_hrtimer_expire_exit(void *data, struct hrtimer *timer)
 		.type = HFTMON_REC_HRTIMER_EXPIRE_EXIT,
 	};
 
-	hftmon_emit(HFTMON_SOURCE_HRTIMER_EXPIRE, &event, NULL);
+	hftmon_emit(HFTMON_SOURCE_HRTIMER_EXPIRE, &event);
 }
 
 static void __maybe_unused check_types(void)

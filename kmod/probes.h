@@ -34,6 +34,11 @@ void hftmon_probe_sched_process_exit(void *data, HFTMON_EXIT_ARGS);
 void hftmon_probe_task_rename(void *data, struct task_struct *task, const char *comm);
 void hftmon_emit_dead(struct task_struct *task);
 
+/* watch.c */
+void hftmon_probe_task_newtask(void *data, struct task_struct *child, HFTMON_CLONE_FLAGS_T flags);
+void hftmon_probe_watch_exec(void *data, struct task_struct *task, pid_t old_pid,
+			     struct linux_binprm *bprm);
+
 /* probe_irq.c; for vectors, data is the enum hftmon_source */
 void hftmon_probe_irq_handler_entry(void *data, int irq, struct irqaction *action);
 void hftmon_probe_irq_handler_exit(void *data, int irq, struct irqaction *action, int ret);

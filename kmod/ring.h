@@ -48,7 +48,7 @@ struct hftmon_session;
  * struct hftmon_ring - per CPU and session
  * @core:         the writer's state; wake_at is written by pollers, the rest
  *                on this CPU only
- * @enabled:      records are accepted; written on this CPU
+ * @enabled:      its first record has been written; by this CPU
  * @may_wake:     the CPU is not on its way down: an irq_work would run
  * @wake:         leaves the probe's context to wake the session's pollers
  * @session:      whose ring this is

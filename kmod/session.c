@@ -2,36 +2,18 @@
 /* Life of a session: setup, start, stop; the list of those that record. */
 #include <linux/cpu.h>
 #include <linux/err.h>
-#include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 
 #include "hook.h"
+#include "rings.h"
 #include "session.h"
+#include "slot.h"
+#include "watch.h"
 
-static unsigned int max_session_mb = 1024;
-module_param(max_session_mb, uint, 0644);
-MODULE_PARM_DESC(max_session_mb, "Memory that the rings of one session may take, MiB (default 1024)");
-
-static unsigned int max_total_mb;
-module_param(max_total_mb, uint, 0644);
-MODULE_PARM_DESC(max_total_mb,
-		 "Memory that the rings of all sessions may take, MiB (default 0: a quarter of the machine's)");
-
-/* Pages of the rings of all sessions. */
-static atomic_long_t charged_pages;
-
-/*
- * Two lists, of which one is published: an update waits until no probe walks
- * the other, fills it and publishes it. So a stop needs no memory.
- */
-static struct hftmon_active active_lists[2];
-struct hftmon_active __rcu *hftmon_active __read_mostly = RCU_INITIALIZER(&active_lists[0]);
-
-/* Taken inside session->lock: the published list, the users of sources. */
+/* Taken inside session->lock: what probes see of sessions, the users of sources. */
 static DEFINE_MUTEX(active_lock);
 
 /* Sessions with rings. Innermost; also taken by CPU hotplug callbacks. */
@@ -40,32 +22,6 @@ static LIST_HEAD(all_sessions);
 
 /* Wakes pollers: a hard interrupt cannot, on PREEMPT_RT. */
 static struct kthread_worker *waker;
-
-static const struct hftmon_active *active_get(void)
-{
-	return rcu_dereference_protected(hftmon_active, lockdep_is_held(&active_lock));
-}
-
-/* Publish the list without @remove and with @add (either may be NULL). */
-static void active_publish(const struct hftmon_session *add, const struct hftmon_session *remove)
-{
-	const struct hftmon_active *old = active_get();
-	struct hftmon_active *new = &active_lists[old == &active_lists[0]];
-	unsigned int i;
-
-	hftmon_hook_synchronize();
-	new->count = 0;
-	for (i = 0; i < old->count; i++) {
-		if (old->entries[i].session != remove)
-			new->entries[new->count++] = old->entries[i];
-	}
-	if (add) {
-		new->entries[new->count].sources = add->active_sources;
-		new->entries[new->count].rings = add->rings;
-		new->entries[new->count++].session = add;
-	}
-	rcu_assign_pointer(hftmon_active, new);
-}
 
 /** hftmon_sessions_init() - before any session exists; 0 or an errno */
 int hftmon_sessions_init(void)
@@ -116,52 +72,53 @@ struct hftmon_session *hftmon_session_create(void)
 
 	if (!session)
 		return NULL;
-	if (!zalloc_cpumask_var(&session->cpus, GFP_KERNEL_ACCOUNT)) {
-		kfree(session);
-		return NULL;
-	}
+	if (!zalloc_cpumask_var(&session->cpus, GFP_KERNEL_ACCOUNT))
+		goto err_session;
+	if (!zalloc_cpumask_var(&session->partial_cpus, GFP_KERNEL_ACCOUNT))
+		goto err_cpus;
+	session->slot = -1;
 	mutex_init(&session->lock);
 	init_waitqueue_head(&session->pollers);
 	kthread_init_work(&session->wake, wake_pollers);
 	INIT_LIST_HEAD(&session->all);
 	return session;
+
+err_cpus:
+	free_cpumask_var(session->cpus);
+err_session:
+	kfree(session);
+	return NULL;
 }
 
-static int charge_rings(struct hftmon_session *session, unsigned int cpus)
+static bool watches(const struct hftmon_session *session)
 {
-	unsigned long limit = max_total_mb ? (unsigned long)max_total_mb << (20 - PAGE_SHIFT) :
-					     totalram_pages() / 4;
-	long pages = cpus * hftmon_ring_pages(session);
+	return !cpumask_empty(session->partial_cpus);
+}
 
-	if ((unsigned long)atomic_long_add_return(pages, &charged_pages) > limit) {
-		atomic_long_sub(pages, &charged_pages);
-		return -ENOSPC;
+static int enter_slot(struct hftmon_session *session, u32 flags)
+{
+	int slot = hftmon_slot_get(), err;
+
+	if (slot < 0)
+		return slot;
+	err = watches(session) ? hftmon_watch_begin(slot, flags) : 0;
+	if (err) {
+		hftmon_slot_put(slot);
+		return err;
 	}
-	session->charged_pages = pages;
+	session->slot = slot;
 	return 0;
 }
 
-static void uncharge_rings(struct hftmon_session *session)
+/* No probe looks at the session's bit any more. */
+static void leave_slot(struct hftmon_session *session)
 {
-	atomic_long_sub(session->charged_pages, &charged_pages);
-	session->charged_pages = 0;
-}
-
-static void free_rings(struct hftmon_session *session)
-{
-	int cpu;
-
-	if (session->rings) {
-		for_each_possible_cpu(cpu)
-			hftmon_ring_free(per_cpu_ptr(session->rings, cpu));
-	}
-	free_percpu(session->rings);
-	free_percpu(session->meter_start);
-	free_percpu(session->meter_end);
-	session->rings = NULL;
-	session->meter_start = NULL;
-	session->meter_end = NULL;
-	uncharge_rings(session);
+	if (session->slot < 0)
+		return;
+	if (watches(session))
+		hftmon_watch_end(session->slot);
+	hftmon_slot_put(session->slot);
+	session->slot = -1;
 }
 
 /**
@@ -173,19 +130,29 @@ static void free_rings(struct hftmon_session *session)
 void hftmon_session_destroy(struct hftmon_session *session)
 {
 	hftmon_session_stop(session);
+	leave_slot(session);		/* it may have watched and never started */
 	mutex_lock(&all_lock);
 	list_del(&session->all);
 	mutex_unlock(&all_lock);
-	free_rings(session);		/* no irq_work any more, so no new wake */
+	hftmon_rings_free(session);	/* no irq_work any more, so no new wake */
 	kthread_cancel_work_sync(&session->wake);
+	free_cpumask_var(session->partial_cpus);
 	free_cpumask_var(session->cpus);
 	kfree(session);
 }
 
-static int check_setup(const struct hftmon_setup *setup, const struct cpumask *cpus)
-{
-	u64 bytes;
+#define WATCH_FLAGS (HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS | \
+		     HFTMON_SETUP_INHERIT_PROCESSES)
 
+static int check_setup(const struct hftmon_setup *setup, const struct cpumask *cpus,
+		       const struct cpumask *whole_cpus)
+{
+	if (setup->flags & ~WATCH_FLAGS)
+		return -EINVAL;
+	if (!(setup->flags & HFTMON_SETUP_WATCH) && (setup->flags || setup->whole_mask_bytes))
+		return -EINVAL;
+	if (!cpumask_subset(whole_cpus, cpus))
+		return -EINVAL;
 	if (setup->mode != HFTMON_MODE_STREAM && setup->mode != HFTMON_MODE_FLIGHT)
 		return -EINVAL;
 	if (!setup->sources || (setup->sources & ~HFTMON_SOURCE_ALL))
@@ -197,32 +164,32 @@ static int check_setup(const struct hftmon_setup *setup, const struct cpumask *c
 	if (setup->wakeup_records < HFTMON_MIN_WAKEUP_RECORDS ||
 	    setup->wakeup_records > setup->ring_records / 2)
 		return -EINVAL;
-	bytes = (u64)setup->ring_records * HFTMON_RECORD_SIZE * cpumask_weight(cpus);
-	if (bytes > (u64)max_session_mb << 20)
-		return -ENOSPC;
 	return 0;
 }
 
 /**
  * hftmon_session_setup() - configure, and allocate the rings
  * @session: must be new
- * @setup:   what the user asked for, reserved fields and flags checked
+ * @setup:   what the user asked for, reserved fields checked
  * @cpus:    online CPUs that get a ring
+ * @whole_cpus: of these, where a session that watches threads records everything
  *
  * Context: process, may sleep.
- * Return: 0, -EBUSY after an earlier setup, -EINVAL, -ENOSPC above
- * max_session_mb or, with all other sessions, max_total_mb, -ENOMEM, -EINTR.
+ * Return: 0, -EBUSY after an earlier setup, or for a session that watches when
+ * HFTMON_MAX_SESSIONS have been set up so or record; -EINVAL; -ENOSPC above
+ * max_session_mb or, with all other sessions, max_total_mb; -ENOMEM; -EINTR;
+ * -EOPNOTSUPP when this kernel does not tell of new threads.
  */
 int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_setup *setup,
-			 const struct cpumask *cpus)
+			 const struct cpumask *cpus, const struct cpumask *whole_cpus)
 {
-	int cpu, err;
+	int err;
 
 	mutex_lock(&session->lock);
 	err = -EBUSY;
 	if (session->state != HFTMON_SESSION_NEW)
 		goto out;
-	err = check_setup(setup, cpus);
+	err = check_setup(setup, cpus, whole_cpus);
 	if (err)
 		goto out;
 
@@ -231,18 +198,14 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 	session->wakeup_records = setup->wakeup_records;
 	session->sources = setup->sources;
 	cpumask_copy(session->cpus, cpus);
+	if (setup->flags & HFTMON_SETUP_WATCH)
+		cpumask_andnot(session->partial_cpus, cpus, whole_cpus);
 
-	err = charge_rings(session, cpumask_weight(cpus));
+	err = hftmon_rings_alloc(session);
 	if (err)
-		goto err_free;
-	err = -ENOMEM;
-	session->rings = alloc_percpu_gfp(struct hftmon_ring, GFP_KERNEL_ACCOUNT);
-	session->meter_start = alloc_percpu_gfp(struct hftmon_meter, GFP_KERNEL_ACCOUNT);
-	session->meter_end = alloc_percpu_gfp(struct hftmon_meter, GFP_KERNEL_ACCOUNT);
-	if (!session->rings || !session->meter_start || !session->meter_end)
-		goto err_free;
-	for_each_cpu(cpu, cpus) {
-		err = hftmon_ring_alloc(per_cpu_ptr(session->rings, cpu), session, cpu);
+		goto err_reset;
+	if (watches(session)) {
+		err = enter_slot(session, setup->flags);
 		if (err)
 			goto err_free;
 	}
@@ -256,7 +219,9 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 	goto out;
 
 err_free:
-	free_rings(session);
+	hftmon_rings_free(session);
+err_reset:
+	cpumask_clear(session->partial_cpus);
 	session->mode = 0;
 	session->ring_records = 0;
 out:
@@ -264,16 +229,27 @@ out:
 	return err;
 }
 
+/* Probes forget the session; none that knew it runs any more on return. */
+static void withdraw(struct hftmon_session *session)
+{
+	hftmon_slot_unpublish(session->slot);
+	hftmon_unhook_sources(session->active_sources);
+	hftmon_slot_clear(session->slot, session->cpus);
+}
+
 /*
  * First record of a ring, then open it. Runs on the ring's CPU with interrupts
- * off and the session already visible to probes: no event but an NMI is missed
- * between the record and the opening.
+ * off and the session's wishes already visible to probes: no event but an NMI is
+ * missed between the record and the opening.
  */
 static void enable_ring(void *arg)
 {
 	struct hftmon_session *session = arg;
 	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
+	struct hftmon_cpu *here = this_cpu_ptr(&hftmon_cpu);
+	bool partial = cpumask_test_cpu(smp_processor_id(), session->partial_cpus);
 	struct hftmon_record record = {
+		.flags = partial ? HFTMON_CPU_STATE_PARTIAL : 0,
 		.cpu_state = {
 			.current_tid = current->pid,
 			.prio = current->prio,
@@ -282,9 +258,13 @@ static void enable_ring(void *arg)
 	};
 
 	hftmon_meter_read(smp_processor_id(), this_cpu_ptr(session->meter_start));
-	hftmon_ring_write(&ring->core, HFTMON_REC_CPU_STATE, 0, record.payload[0],
+	hftmon_ring_write(&ring->core, HFTMON_REC_CPU_STATE, record.flags, record.payload[0],
 			  record.payload[1], NULL);
 	WRITE_ONCE(ring->enabled, true);
+	if (partial)
+		WRITE_ONCE(here->partial, here->partial | BIT(session->slot));
+	else
+		WRITE_ONCE(here->whole, here->whole | BIT(session->slot));
 }
 
 /**
@@ -296,8 +276,8 @@ static void enable_ring(void *arg)
  *
  * Context: process, may sleep.
  * Return: 0, -ENODEV before SETUP, -EBUSY after an earlier start or when
- * HFTMON_MAX_SESSIONS record already, -EOPNOTSUPP when no source that was
- * asked for can be hooked, -ENXIO when a CPU has gone offline since SETUP,
+ * HFTMON_MAX_SESSIONS record or watch already, -EOPNOTSUPP when no source that
+ * was asked for can be hooked, -ENXIO when a CPU has gone offline since SETUP,
  * -ESTALE when the kernel has given up the TSC since the module was loaded.
  */
 int hftmon_session_start(struct hftmon_session *session)
@@ -313,35 +293,36 @@ int hftmon_session_start(struct hftmon_session *session)
 	err = -ESTALE;
 	if (!hftmon_clock_usable())
 		goto out;
+	if (!watches(session)) {
+		err = enter_slot(session, 0);
+		if (err)
+			goto out;
+	}
 
 	mutex_lock(&active_lock);
-	err = -EBUSY;
-	if (active_get()->count >= HFTMON_MAX_SESSIONS)
-		goto out_active;
-
 	session->active_sources = hftmon_hook_sources(session->sources);
 	err = -EOPNOTSUPP;
 	if (!session->active_sources)
 		goto out_active;
-	active_publish(session, NULL);
+	hftmon_slot_publish(session->slot, session->active_sources, session->rings,
+			    session->cpus);
 
 	cpus_read_lock();
 	err = cpumask_subset(session->cpus, cpu_online_mask) ? 0 : -ENXIO;
 	if (!err)
 		on_each_cpu_mask(session->cpus, enable_ring, session, true);
 	cpus_read_unlock();
-	if (err)
-		goto err_unpublish;
+	if (err) {
+		withdraw(session);
+		session->active_sources = 0;
+		goto out_active;
+	}
 	/* Pairs with hftmon_session_state(). */
 	smp_store_release(&session->state, HFTMON_SESSION_RUNNING);
-	goto out_active;
-
-err_unpublish:
-	active_publish(NULL, session);
-	hftmon_unhook_sources(session->active_sources);
-	session->active_sources = 0;
 out_active:
 	mutex_unlock(&active_lock);
+	if (err && !watches(session))
+		leave_slot(session);
 out:
 	mutex_unlock(&session->lock);
 	return err;
@@ -365,9 +346,9 @@ int hftmon_session_stop(struct hftmon_session *session)
 	}
 
 	mutex_lock(&active_lock);
-	active_publish(NULL, session);
-	hftmon_unhook_sources(session->active_sources);
+	withdraw(session);
 	mutex_unlock(&active_lock);
+	leave_slot(session);
 
 	for_each_cpu(cpu, session->cpus)
 		hftmon_meter_read(cpu, per_cpu_ptr(session->meter_end, cpu));
@@ -375,6 +356,32 @@ int hftmon_session_stop(struct hftmon_session *session)
 	smp_store_release(&session->state, HFTMON_SESSION_STOPPED);
 	wake_up_interruptible_all(&session->pollers);
 out:
+	mutex_unlock(&session->lock);
+	return err;
+}
+
+/**
+ * hftmon_session_watch() - whom the session watches
+ * @session: any state
+ * @watch:   reserved fields checked; @watch->threads is set
+ *
+ * Context: process, may sleep.
+ * Return: 0, -ENODEV before SETUP, -EBUSY after STOP, -EINVAL, also when the
+ * session records everything; -ESRCH when there is no such thread.
+ */
+int hftmon_session_watch(struct hftmon_session *session, struct hftmon_watch *watch)
+{
+	int err = -EINVAL;
+
+	if (watch->op > HFTMON_WATCH_REMOVE || (watch->flags & ~HFTMON_WATCH_PROCESS))
+		return err;
+	mutex_lock(&session->lock);
+	if (session->state == HFTMON_SESSION_NEW)
+		err = -ENODEV;
+	else if (session->state == HFTMON_SESSION_STOPPED)
+		err = -EBUSY;
+	else if (watches(session))
+		err = hftmon_watch_change(session->slot, watch);
 	mutex_unlock(&session->lock);
 	return err;
 }

@@ -3,42 +3,17 @@
 #ifndef HFTMON_SESSION_H
 #define HFTMON_SESSION_H
 
-#include <linux/cache.h>
 #include <linux/cpumask.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
-#include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <hftmon/abi/ioctl.h>
 
+#include "meter.h"
 #include "ring.h"
-
-/* Sessions that can run at once; each costs every hooked event a little. */
-#define HFTMON_MAX_SESSIONS 8
-
-/* One event in so many is timed; a prime, so that it meets every kind in turn. */
-#define HFTMON_METER_INTERVAL 61
-
-/**
- * struct hftmon_meter - what events cost on one CPU; this_cpu operations only
- * @countdown: events until the next that is timed; at most 0, signed, where one
- *             is timed just now and others nest in it
- * @runs:      events before that countdown began
- * @samples:   events that were timed, and not interrupted by another
- * @ticks:     time that those took
- */
-struct hftmon_meter {
-	u32 countdown;
-	u64 runs;
-	u64 samples;
-	u64 ticks;
-};
-
-DECLARE_PER_CPU(struct hftmon_meter, hftmon_meter);
-void hftmon_meter_read(unsigned int cpu, struct hftmon_meter *to);
 
 /**
  * struct hftmon_session - one open file of /dev/hftmon
@@ -51,7 +26,10 @@ void hftmon_meter_read(unsigned int cpu, struct hftmon_meter *to);
  * @wakeup_records: unread records that wake a poller
  * @sources:        asked for
  * @active_sources: hooked; under @lock
+ * @slot:           as probes know it; negative while they do not. Taken by SETUP
+ *                  if it watches threads, else by START; under @lock
  * @cpus:           CPUs with a ring
+ * @partial_cpus:   of these, where only what concerns watched threads is recorded
  * @rings:          per CPU; a ring outside @cpus is never enabled
  * @charged_pages:  of the rings, towards the limit of all sessions
  * @meter_start:    the CPU's meter when its ring was enabled
@@ -68,7 +46,9 @@ struct hftmon_session {
 	u32 wakeup_records;
 	u64 sources;
 	u64 active_sources;
+	int slot;
 	cpumask_var_t cpus;
+	cpumask_var_t partial_cpus;
 	struct hftmon_ring __percpu *rings;
 	long charged_pages;
 	struct hftmon_meter __percpu *meter_start;
@@ -78,22 +58,6 @@ struct hftmon_session {
 	struct list_head all;
 };
 
-/**
- * struct hftmon_active - the sessions that record now, as probes see them
- *
- * Constant while published, and on lines of its own: every event reads it.
- */
-struct hftmon_active {
-	unsigned int count;
-	struct {
-		u64 sources;
-		struct hftmon_ring __percpu *rings;
-		const struct hftmon_session *session;	/* not for probes */
-	} entries[HFTMON_MAX_SESSIONS];
-} ____cacheline_aligned;
-
-extern struct hftmon_active __rcu *hftmon_active;
-
 int hftmon_sessions_init(void);
 void hftmon_sessions_exit(void);
 void hftmon_sessions_allow_wake(unsigned int cpu, bool allow);
@@ -101,7 +65,8 @@ void hftmon_sessions_allow_wake(unsigned int cpu, bool allow);
 struct hftmon_session *hftmon_session_create(void);
 void hftmon_session_destroy(struct hftmon_session *session);
 int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_setup *setup,
-			 const struct cpumask *cpus);
+			 const struct cpumask *cpus, const struct cpumask *whole_cpus);
+int hftmon_session_watch(struct hftmon_session *session, struct hftmon_watch *watch);
 int hftmon_session_start(struct hftmon_session *session);
 int hftmon_session_stop(struct hftmon_session *session);
 void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *info);

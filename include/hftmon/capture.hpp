@@ -44,6 +44,8 @@ struct CaptureMeta {
     std::uint32_t ring_mode = HFTMON_MODE_STREAM;  ///< enum hftmon_ring_mode
     std::uint32_t ring_records = 0;                ///< capacity per CPU
     std::vector<CpuId> cpus;                       ///< that were recorded
+    /// Of these, where only what concerns the subjects is recorded: SessionOptions::whole_cpus.
+    std::vector<CpuId> partial_cpus;
     std::vector<CaptureSource> sources;
     std::vector<Tid> subjects;              ///< threads that the user asked about; empty: none in particular
     std::vector<std::string> command_line;  ///< of the tool that recorded. Bytes that are not UTF-8 do not survive

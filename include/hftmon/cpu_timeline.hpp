@@ -15,13 +15,29 @@
 namespace hftmon {
 
 /// kTimerSlack owns no CPU, only lines of bills: nobody held the timer up.
-enum class CauseKind : std::uint8_t { kUnknown, kGap, kIdle, kThread, kSoftirq, kIrq, kVector, kNmi, kTimerSlack };
-inline constexpr std::size_t kCauseKinds = 9;
+/// kNotWatched: the capture leaves out here what does not concern the threads
+/// that it watches, and none of them ran.
+enum class CauseKind : std::uint8_t {
+    kUnknown,
+    kGap,
+    kIdle,
+    kThread,
+    kSoftirq,
+    kIrq,
+    kVector,
+    kNmi,
+    kTimerSlack,
+    kNotWatched
+};
+inline constexpr std::size_t kCauseKinds = 10;
 
 /// Priority of a thread that no record has told yet.
 inline constexpr std::int16_t kPrioUnknown = std::numeric_limits<std::int16_t>::min();
 /// Cause::subject of an idle CPU whose idle state is not known.
 inline constexpr std::uint32_t kIdleStateUnknown = HFTMON_IDLE_EXIT;
+
+/// Cause::subject of kNotWatched when no switch has told it: a watched thread may have run.
+inline constexpr std::uint32_t kAssumed = 1;
 
 /// Who owns a CPU.
 struct Cause {
@@ -29,7 +45,7 @@ struct Cause {
     Policy policy = Policy::kNormal;  ///< kThread only
     std::int16_t prio = 0;            ///< kThread only
     /// kThread: tid. kIrq: number. kSoftirq: vec. kVector: VectorKind.
-    /// kIdle: the idle state last entered. Others: 0.
+    /// kIdle: the idle state last entered. kNotWatched: kAssumed or 0. Others: 0.
     std::uint32_t subject = 0;
     Tid thread{};  ///< at the bottom of the stack meanwhile; 0 when idle or unknown
 
@@ -148,6 +164,8 @@ public:
     /// kind: kSoftirq, kIrq or kVector.
     void enter(TscTime time, CauseKind kind, std::uint32_t subject, Anomalies& anomalies);
     void leave(TscTime time, CauseKind kind, std::uint32_t subject, Anomalies& anomalies);
+    /// From now on: only what concerns watched threads is recorded here.
+    void set_partial() noexcept { partial_ = true; }
     /// A handler that ended now and took `length`: the open segment is cut back.
     void nmi(TscTime time, TscTicks length);
     /// cpu_idle; leaving an idle state keeps its name until the next one.
@@ -165,6 +183,7 @@ public:
 
     [[nodiscard]] CpuId cpu() const noexcept { return cpu_; }
     [[nodiscard]] bool begun() const noexcept { return begun_; }
+    [[nodiscard]] bool partial() const noexcept { return partial_; }
     [[nodiscard]] TscTime first() const noexcept { return first_; }
     [[nodiscard]] TscTime last() const noexcept { return last_; }
     /// End of the last gap; 0 when there was none.
@@ -214,6 +233,7 @@ private:
 
     CpuId cpu_;
     bool begun_ = false;
+    bool partial_ = false;
     std::uint8_t hidden_rank_ = 0;  // highest level that may be open unseen since resync_
     std::size_t depth_ = 1;
     TscTime first_{};

@@ -53,7 +53,8 @@ struct EventHeader {
 // A table, one event per line where it fits.
 // clang-format off
 struct GapEvent { std::uint64_t lost_total = 0; Tid current; };
-struct CpuStateEvent { Tid current; std::int16_t prio; Policy policy; };
+/// partial: the session records here only what concerns the threads it watches.
+struct CpuStateEvent { Tid current; std::int16_t prio; Policy policy; bool partial = false; };
 struct SchedSwitchEvent {
     Tid prev, next;
     std::int16_t prev_prio, next_prio;
@@ -61,6 +62,8 @@ struct SchedSwitchEvent {
     std::uint32_t prev_state;  ///< TASK_* bits; 0 = runnable
     bool preempt;              ///< the switch was a preemption inside the kernel
     bool prev_queued;          ///< prev stays in the run queue, whatever prev_state says
+    /// Not watched: what it does while it runs on this CPU is not recorded.
+    bool prev_partial = false, next_partial = false;
     /// prev was still runnable: it lost the CPU, it did not give it away.
     [[nodiscard]] bool prev_runnable() const noexcept { return preempt || prev_queued || prev_state == 0; }
 };

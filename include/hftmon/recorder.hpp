@@ -27,7 +27,7 @@ public:
     struct Options {
         SessionOptions session;
         std::string path;
-        std::vector<Tid> subjects;              ///< threads that the user asks about; all events are recorded anyway
+        std::vector<Tid> subjects;              ///< threads that the user asks about
         std::vector<std::string> command_line;  ///< for the file's description
     };
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,6 +32,13 @@ struct SessionOptions {
     /// Unread records in one ring that end a wait(); at most ring_records / 2.
     std::uint32_t wakeup_records = 1u << 13;
     std::vector<CpuId> cpus;  ///< empty: all that are online
+    /// Only on these CPUs, of `cpus`, is everything recorded; elsewhere what
+    /// concerns a watched thread: it runs there, or an event names it. Unset:
+    /// everything everywhere.
+    std::optional<std::vector<CpuId>> whole_cpus;
+    /// Whom to watch, where not everything is recorded: threads, and processes by
+    /// their leader; and the threads and processes that these start from now on.
+    std::vector<Tid> watched;
 };
 
 /// "sched_switch"; "unknown" beyond the sources of this library.
@@ -57,8 +65,14 @@ public:
     [[nodiscard]] Result<std::vector<SourceStatus>> sources() const;
 
     /// Allocates and maps the rings. kInvalidArgument, kNotFound (a CPU that
-    /// does not exist or is offline), kBusy (second call), kSystem (memory).
+    /// does not exist or is offline; a thread to be watched), kBusy (second call),
+    /// kSystem (memory).
     Status setup(const SessionOptions& options);
+    /// Watches another thread, or process, as SessionOptions::watched does; between
+    /// setup() and stop(). Returns how many threads that is. kNotFound.
+    Result<std::uint32_t> watch(Tid tid);
+    /// No longer. Its children that are watched stay so.
+    Result<std::uint32_t> unwatch(Tid tid);
     /// Hooks and records. Sources that could not be hooked are left out.
     Status start();
     /// No record is written after this returns; rings stay readable.
@@ -66,6 +80,9 @@ public:
 
     /// One reader per CPU, by CPU number; empty before setup().
     [[nodiscard]] std::span<RingReader> rings() noexcept;
+
+    /// CPUs on which only what concerns watched threads is recorded; after setup().
+    [[nodiscard]] std::span<const CpuId> partial_cpus() const noexcept;
 
     /// Waits until a ring holds wakeup_records unread records (true) or the
     /// time is over (false). A signal ends the wait early (false).
@@ -85,6 +102,7 @@ public:
 private:
     struct Impl;
     explicit Session(std::unique_ptr<Impl> impl) noexcept;
+    Result<std::uint32_t> change_watch(Tid tid, std::uint32_t op) const;
     std::unique_ptr<Impl> impl_;
 };
 

@@ -151,7 +151,7 @@ private:
     /// Remembers who was on the CPU when the thread began to wait for it, until
     /// the first switch. Where records are missing, switches are.
     void note_resident(const Cause& cause) noexcept {
-        if (cause.kind == CauseKind::kGap || cause.kind == CauseKind::kUnknown)
+        if (cause.kind == CauseKind::kGap || cause.kind == CauseKind::kUnknown || cause.kind == CauseKind::kNotWatched)
             is_resident_known_ = false;
         else if (resident_ == kAnyResident)
             resident_ = cause.thread;
@@ -171,7 +171,9 @@ private:
         if (cause.kind == CauseKind::kIdle && phase == Phase::kWaiting && is_resident_known_ && resident_ != kIdleTid)
             relation = Relation::kThrottled;
         const bool late = phase == Phase::kTimerLate && cause.kind != CauseKind::kGap;
-        BillLine& line = ledger_.add(start, end, cause, relation, late);
+        Cause owner = cause;
+        if (cause.kind == CauseKind::kNotWatched) owner.subject = 0;
+        BillLine& line = ledger_.add(start, end, owner, relation, late);
         if (!is_thread) return;
         const auto faults = cpu.page_faults(start, end);
         line.page_faults += faults.count;

@@ -75,8 +75,11 @@ void CpuTimeline::switch_bottom(TscTime time, const Cause& prev, const Cause& ne
         }
         drop_to(1);
     }
-    if (bottom().kind == CauseKind::kUnknown) {
+    const bool is_assumed = bottom().kind == CauseKind::kNotWatched && bottom().subject == kAssumed;
+    if (bottom().kind == CauseKind::kUnknown || (is_assumed && prev.kind != CauseKind::kNotWatched)) {
         name_bottom(prev);
+    } else if (bottom().kind == CauseKind::kNotWatched && prev.kind == CauseKind::kNotWatched) {
+        // Who did, of those that nobody watches, is not asked.
     } else if (bottom().thread != prev.thread) {
         ++anomalies.wrong_prev;
     }

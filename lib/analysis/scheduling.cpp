@@ -11,6 +11,8 @@ namespace {
 /// TASK_DEAD of <linux/sched.h>: the thread's last switch.
 constexpr std::uint32_t kTaskDead = 0x80;
 
+constexpr Cause kNotWatchedHere{.kind = CauseKind::kNotWatched, .policy = {}, .prio = 0, .subject = 0, .thread = {}};
+
 bool valid(Tid tid) noexcept { return tid.value < kTidLimit; }
 
 void add_hop(Wait& wait, TscTime time, CpuId cpu) {
@@ -35,7 +37,8 @@ Thread* Timeline::leave_cpu(const SchedSwitchEvent& event, CpuId cpu) {
     if (event.prev == kIdleTid) return nullptr;
     Thread& thread = threads_.at(event.prev, now_);
     const bool running_here = thread.state == ThreadState::kRunning && thread.cpu == cpu;
-    if (!running_here && thread.state != ThreadState::kUnknown && !thread.assumed) ++anomalies_.wrong_prev;
+    if (!running_here && thread.state != ThreadState::kUnknown && !thread.assumed && !event.prev_partial)
+        ++anomalies_.wrong_prev;
     thread.assumed = false;
     thread.cpu = cpu;
     thread.prio = event.prev_prio;
@@ -44,7 +47,10 @@ Thread* Timeline::leave_cpu(const SchedSwitchEvent& event, CpuId cpu) {
         thread.enter(ThreadState::kDead, now_);
         return &thread;
     }
-    if (event.prev_runnable()) {
+    if (event.prev_partial) {
+        // When it runs again need not be recorded.
+        thread.enter(ThreadState::kUnknown, now_);
+    } else if (event.prev_runnable()) {
         thread.enter(ThreadState::kRunnable, now_);
         Wait& wait = thread.wait;
         wait.kind = DelayKind::kPreemption;
@@ -67,6 +73,12 @@ Thread* Timeline::take_cpu(const SchedSwitchEvent& event, CpuId cpu, bool& waite
     waited = false;
     if (event.next == kIdleTid) return nullptr;
     Thread& thread = threads_.at(event.next, now_);
+    if (event.next_partial) {
+        thread.enter(ThreadState::kUnknown, now_);
+        thread.waking_pending = false;
+        thread.cpu = cpu;
+        return &thread;
+    }
     switch (thread.state) {
         case ThreadState::kRunnable:
             waited = true;
@@ -101,9 +113,11 @@ Switched Timeline::apply(const EventHeader& header, const SchedSwitchEvent& even
     bool waited = false;
     Thread* next = take_cpu(event, header.cpu, waited);
     SuspendedSoftirq dropped;
-    cpu->switch_bottom(now_, cause_of(event.prev, event.prev_prio, event.prev_policy),
-                       cause_of(event.next, event.next_prio, event.next_policy), prev ? prev->softirq : dropped,
-                       next ? next->softirq : no_softirq_, anomalies_);
+    if (event.prev_partial || event.next_partial) cpu->set_partial();
+    cpu->switch_bottom(now_,
+                       event.prev_partial ? kNotWatchedHere : cause_of(event.prev, event.prev_prio, event.prev_policy),
+                       event.next_partial ? kNotWatchedHere : cause_of(event.next, event.next_prio, event.next_policy),
+                       prev ? prev->softirq : dropped, next ? next->softirq : no_softirq_, anomalies_);
     if (next) next->softirq.active = false;
     if (waited) result.waited = next;
     if (prev && prev->state == ThreadState::kDead) {

@@ -10,6 +10,9 @@
 namespace hftmon {
 namespace {
 
+constexpr Cause kNotWatchedHere{
+    .kind = CauseKind::kNotWatched, .policy = {}, .prio = 0, .subject = kAssumed, .thread = {}};
+
 bool valid(Tid tid) noexcept { return tid.value < kTidLimit; }
 
 }  // namespace
@@ -142,8 +145,9 @@ void Timeline::apply(const EventHeader& header, const GapEvent& event) {
         return missing(header.cpu, header.time);
     }
     const Thread* current = threads_.find(event.current);
-    const Cause bottom =
+    Cause bottom =
         cause_of(event.current, current ? current->prio : kPrioUnknown, current ? current->policy : Policy::kNormal);
+    if (cpu->partial()) bottom = kNotWatchedHere;  // unless a switch says that it is watched
     if (cpu->begun()) {
         begin_gap(*cpu, time, bottom);
         cpu->touch(time);
@@ -167,6 +171,12 @@ void Timeline::apply(const EventHeader& header, const CpuStateEvent& event) {
     if (!cpu) return;
     if (!valid(event.current)) {
         ++anomalies_.bad_ids;
+        return;
+    }
+    if (event.partial) {
+        cpu->set_partial();
+        cpu->set_bottom(now_, kNotWatchedHere, anomalies_);
+        observe_running(event.current, header.cpu, now_);
         return;
     }
     cpu->set_bottom(now_, cause_of(event.current, event.prio, event.policy), anomalies_);

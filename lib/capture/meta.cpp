@@ -82,6 +82,7 @@ CaptureMeta from_object(const Json& object) {
     get_unsigned(object, "ring_mode", meta.ring_mode);
     get_unsigned(object, "ring_records", meta.ring_records);
     get_ids(object, "cpus", meta.cpus);
+    get_ids(object, "partial_cpus", meta.partial_cpus);
     get_ids(object, "subjects", meta.subjects);
     get_nanoseconds(object, "start_realtime_ns", meta.start_realtime);
     get_nanoseconds(object, "end_realtime_ns", meta.end_realtime);
@@ -128,6 +129,7 @@ std::string meta_to_json(const CaptureMeta& meta) {
                          {"ring_mode", meta.ring_mode},
                          {"ring_records", meta.ring_records},
                          {"cpus", ids_to_json(meta.cpus)},
+                         {"partial_cpus", ids_to_json(meta.partial_cpus)},
                          {"sources", std::move(sources)},
                          {"subjects", ids_to_json(meta.subjects)},
                          {"command_line", meta.command_line},

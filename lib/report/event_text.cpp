@@ -27,13 +27,15 @@ public:
 
     void operator()(const GapEvent& e) { put("gap lost_total={} current_tid={}", e.lost_total, e.current.value); }
     void operator()(const CpuStateEvent& e) {
-        put("cpu_state {} prio={} policy={}", thread("current", e.current), e.prio, policy_name(e.policy));
+        put("cpu_state {} prio={} policy={}{}", thread("current", e.current), e.prio, policy_name(e.policy),
+            e.partial ? " partial=1" : "");
     }
     void operator()(const SchedSwitchEvent& e) {
         put("sched_switch {} prev_prio={} prev_policy={} prev_state={:#x} prev_queued={:d} preempt={:d} {} "
-            "next_prio={} next_policy={}",
+            "next_prio={} next_policy={}{}{}",
             thread("prev", e.prev), e.prev_prio, policy_name(e.prev_policy), e.prev_state, e.prev_queued, e.preempt,
-            thread("next", e.next), e.next_prio, policy_name(e.next_policy));
+            thread("next", e.next), e.next_prio, policy_name(e.next_policy), e.prev_partial ? " prev_partial=1" : "",
+            e.next_partial ? " next_partial=1" : "");
     }
     void operator()(const SchedWakeEvent& e) {
         static constexpr std::string_view kNames[] = {"sched_waking", "sched_wakeup", "sched_wakeup_new"};

@@ -11,8 +11,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kDelayNames[] = {"wakeup", "preemption"};
 constexpr const char* kReasonNames[] = {"timer", "waking", "new_thread", "preempted", "unseen"};
-constexpr const char* kCauseNames[] = {"unknown", "gap",    "idle", "thread",     "softirq",
-                                       "irq",     "vector", "nmi",  "timer_slack"};
+constexpr const char* kCauseNames[] = {"unknown", "gap",    "idle", "thread",      "softirq",
+                                       "irq",     "vector", "nmi",  "timer_slack", "not_watched"};
 constexpr const char* kContextNames[] = {"task", "softirq", "hardirq", "nmi"};
 constexpr const char* kRelationNames[] = {"none",  "higher",  "equal",     "lower",     "throttled",     "competing",
                                           "waker", "stopper", "in_flight", "throttled", "timer_callback"};
@@ -99,6 +99,7 @@ private:
             case CauseKind::kUnknown:
             case CauseKind::kGap:
             case CauseKind::kTimerSlack:
+            case CauseKind::kNotWatched:
             case CauseKind::kNmi: break;
         }
         return json;

@@ -88,6 +88,7 @@ std::string owner_text(CauseKind kind, std::uint32_t subject, const IrqNames& ir
         case CauseKind::kNmi: return "NMI";
         case CauseKind::kIdle: return "idle" + idle_text(subject);
         case CauseKind::kGap: return "records missing";
+        case CauseKind::kNotWatched: return "not recorded (none of the watched threads)";
         case CauseKind::kTimerSlack: return "timer slack (its owner allows it)";
         case CauseKind::kThread:
         case CauseKind::kUnknown: break;

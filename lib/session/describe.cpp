@@ -68,6 +68,8 @@ Result<CaptureMeta> Session::describe() const {
     for (std::uint32_t cpu = 0; cpu < info->nr_cpu_ids; ++cpu) {
         if (cpu_stats(CpuId{cpu})) meta.cpus.push_back(CpuId{cpu});
     }
+    const auto partial = partial_cpus();
+    meta.partial_cpus.assign(partial.begin(), partial.end());
     for (const SourceStatus& status : *sources) {
         meta.sources.push_back({.id = status.source,
                                 .name = std::string(source_name(status.source)),

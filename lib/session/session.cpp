@@ -20,6 +20,7 @@ struct Session::Impl {
     detail::FileDescriptor fd;
     std::vector<detail::MappedRing> mappings;
     std::vector<RingReader> readers;
+    std::vector<CpuId> partial_cpus;
 };
 
 namespace {
@@ -29,6 +30,7 @@ Error ioctl_error(const char* what) {
     switch (err) {
         case EBUSY: return {ErrorCode::kBusy, err, what, "the session is past this state, or too many sessions run"};
         case ENODEV: return {ErrorCode::kBusy, err, what, "the session has not reached this state"};
+        case ESRCH: return {ErrorCode::kNotFound, err, what, "there is no such process or thread: see ps -eL"};
         case ENXIO: return {ErrorCode::kNotFound, err, what, "a CPU that was named does not exist or is offline"};
         case ESTALE:
             return {
@@ -124,13 +126,30 @@ Result<std::vector<SourceStatus>> Session::sources() const {
     return entries;
 }
 
-Status Session::setup(const SessionOptions& options) {
+namespace {
+
+/// As the kernel takes them: bit n is CPU n.
+std::vector<__u64> to_mask(std::span<const CpuId> cpus) {
     std::vector<__u64> mask;
-    for (const CpuId cpu : options.cpus) {
+    for (const CpuId cpu : cpus) {
         mask.resize(std::max<std::size_t>(mask.size(), cpu.value / 64 + 1));
         mask[cpu.value / 64] |= __u64{1} << (cpu.value % 64);
     }
+    return mask;
+}
+
+}  // namespace
+
+Status Session::setup(const SessionOptions& options) {
+    const std::vector<__u64> mask = to_mask(options.cpus);
+    std::vector<__u64> whole_mask;
     ::hftmon_setup argument{};
+    if (options.whole_cpus) {
+        whole_mask = to_mask(*options.whole_cpus);
+        argument.flags = HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS | HFTMON_SETUP_INHERIT_PROCESSES;
+        argument.whole_mask = reinterpret_cast<__u64>(whole_mask.data());
+        argument.whole_mask_bytes = static_cast<__u32>(whole_mask.size() * sizeof(__u64));
+    }
     argument.mode = static_cast<__u32>(options.mode);
     argument.sources = options.sources;
     argument.ring_records = options.ring_records;
@@ -150,9 +169,35 @@ Status Session::setup(const SessionOptions& options) {
         if (!mapping) return mapping.error();
         impl_->mappings.push_back(*std::move(mapping));
         impl_->readers.emplace_back(impl_->mappings.back().view);
+        if (options.whole_cpus && std::ranges::count(*options.whole_cpus, CpuId{cpu}) == 0)
+            impl_->partial_cpus.push_back(CpuId{cpu});
+    }
+    if (impl_->partial_cpus.empty()) return ok();
+    for (const Tid tid : options.watched) {
+        if (auto watched = watch(tid); !watched) return watched.error();
     }
     return ok();
 }
+
+Result<std::uint32_t> Session::change_watch(Tid tid, std::uint32_t op) const {
+    const auto list = threads();
+    if (!list) return list.error();
+    const auto leads = [tid](const ::hftmon_thread_entry& thread) {
+        return thread.id.tid == tid.value && thread.id.tgid == tid.value;
+    };
+    ::hftmon_watch argument{};
+    argument.op = op;
+    argument.tid = tid.value;
+    if (std::ranges::any_of(list->entries, leads)) argument.flags = HFTMON_WATCH_PROCESS;
+    const std::string what = fmt::format("cannot watch {}", tid.value);
+    if (auto status = command(impl_->fd.get(), HFTMON_IOC_WATCH, argument, what.c_str()); !status)
+        return status.error();
+    return argument.threads;
+}
+
+Result<std::uint32_t> Session::watch(Tid tid) { return change_watch(tid, HFTMON_WATCH_ADD); }
+
+Result<std::uint32_t> Session::unwatch(Tid tid) { return change_watch(tid, HFTMON_WATCH_REMOVE); }
 
 Status Session::start() {
     if (::ioctl(impl_->fd.get(), HFTMON_IOC_START) != 0) return ioctl_error("cannot start the session");
@@ -166,6 +211,8 @@ Status Session::stop() {
 }
 
 std::span<RingReader> Session::rings() noexcept { return impl_->readers; }
+
+std::span<const CpuId> Session::partial_cpus() const noexcept { return impl_->partial_cpus; }
 
 int Session::fd() const noexcept { return impl_->fd.get(); }
 

@@ -190,6 +190,14 @@ static void session(void)
 	FIELD(hftmon_setup, cpu_mask);
 	FIELD(hftmon_setup, cpu_mask_bytes);
 	FIELD(hftmon_setup, flags);
+	FIELD(hftmon_setup, whole_mask);
+	FIELD(hftmon_setup, whole_mask_bytes);
+
+	TYPE(hftmon_watch);
+	FIELD(hftmon_watch, op);
+	FIELD(hftmon_watch, tid);
+	FIELD(hftmon_watch, flags);
+	FIELD(hftmon_watch, threads);
 
 	TYPE(hftmon_source_status);
 	FIELD(hftmon_source_status, source);
@@ -237,6 +245,7 @@ static void session(void)
 	VALUE(HFTMON_IOC_CPU_STATS);
 	VALUE(HFTMON_IOC_CLOCK_SYNC);
 	VALUE(HFTMON_IOC_THREADS);
+	VALUE(HFTMON_IOC_WATCH);
 }
 
 /* Numbers that files and modules already use: append only. */

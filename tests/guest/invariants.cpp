@@ -70,7 +70,9 @@ struct CpuState {
     std::uint64_t next_position = 0;
     std::uint64_t lost_told = 0;
     TscTime last{};
-    std::optional<Tid> current;  ///< the thread that runs here, if known
+    /// Only what concerns watched threads was recorded here.
+    bool partial = false;
+    std::optional<Tid> current;  ///< the thread that runs here, if known; where partial, a watched one
 };
 
 struct Totals {
@@ -170,6 +172,7 @@ void Check::check_stream(CaptureStream& stream) {
 }
 
 void Check::check_runs_here(CpuState& cpu, const EventHeader& header, Tid tid, std::string_view role) {
+    if (cpu.partial && !cpu.current) return;
     const bool came_back = options_.hotplug && tid == kIdleTid;
     if (cpu.current && *cpu.current != tid && !came_back) {
         violations_.add("who runs", "CPU {} position {} at {}: {} {}, but {} runs here", header.cpu.value,
@@ -188,19 +191,28 @@ void Check::check_event(CpuState& cpu, const Event& event) {
                             e->lost_total, cpu.lost_told);
         }
         cpu.lost_told = e->lost_total;
-        cpu.current = e->current;
+        if (!cpu.partial)
+            cpu.current = e->current;
+        else
+            cpu.current.reset();
         return;
     }
     if (const auto* e = std::get_if<CpuStateEvent>(&event.body)) {
         if (header.position != 0) violations_.add("cpu_state", "CPU {} position {}", header.cpu.value, header.position);
-        cpu.current = e->current;
+        if (e->partial != cpu.partial)
+            violations_.add("cpu_state", "CPU {}: partial is {}", header.cpu.value, e->partial);
+        if (!cpu.partial) cpu.current = e->current;
         return;
     }
     ++cpu.events;
     if (const auto* e = std::get_if<SchedSwitchEvent>(&event.body)) {
         check_runs_here(cpu, header, e->prev, "prev");
         if (e->prev == e->next) violations_.add("switch", "CPU {}: {} to itself", header.cpu.value, e->prev.value);
+        if (!cpu.partial && (e->prev_partial || e->next_partial))
+            violations_.add("switch", "CPU {}: of one that is not watched, though everything is recorded",
+                            header.cpu.value);
         cpu.current = e->next;
+        if (e->next_partial) cpu.current.reset();
     } else if (const auto* w = std::get_if<SchedWakeEvent>(&event.body)) {
         check_runs_here(cpu, header, w->waker, "waker");
     } else if (const auto* t = std::get_if<ThreadEvent>(&event.body)) {
@@ -352,6 +364,7 @@ bool Check::run() {
     fmt::print("{}:\n", path_);
     check_frame(*capture);
     auto streams = capture->streams();
+    for (const CpuId cpu : capture->meta().partial_cpus) cpus_[cpu.value].partial = true;
     for (CaptureStream& stream : streams) check_stream(stream);
     check_names(*capture);
     check_stats(*capture);

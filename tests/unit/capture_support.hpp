@@ -27,6 +27,7 @@ inline CaptureMeta sample_meta() {
     meta.cpus = {CpuId{0}, CpuId{3}};
     meta.sources = {{0, "sched_switch", HFTMON_SOURCE_AVAILABLE, 0, true},
                     {9, "irq_handler", HFTMON_SOURCE_FAILED, 12, false}};
+    meta.partial_cpus = {CpuId{1}};
     meta.subjects = {Tid{101}, Tid{102}};
     meta.command_line = {"hftctl", "record", "-o", "x y"};
     meta.start_realtime = Nanoseconds(1'700'000'000'000'000'000);

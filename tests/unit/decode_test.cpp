@@ -61,6 +61,9 @@ BOOST_AUTO_TEST_CASE(gap_and_cpu_state) {
     BOOST_TEST(state.current == Tid{9});
     BOOST_TEST(state.prio == -1);
     BOOST_CHECK(state.policy == Policy::kDeadline);
+    BOOST_TEST(!state.partial);
+    run[0].flags = HFTMON_CPU_STATE_PARTIAL;
+    BOOST_TEST(std::get<CpuStateEvent>(good(run).body).partial);
 }
 
 BOOST_AUTO_TEST_CASE(sched_switch) {
@@ -81,6 +84,13 @@ BOOST_AUTO_TEST_CASE(sched_switch) {
     BOOST_TEST(!event.prev_queued);
     run[0].flags = 0;
     BOOST_TEST(!std::get<SchedSwitchEvent>(good(run).body).prev_runnable());
+    BOOST_TEST(!event.prev_partial);
+    BOOST_TEST(!event.next_partial);
+    run[0].flags = HFTMON_SWITCH_PREV_PARTIAL;
+    BOOST_TEST(std::get<SchedSwitchEvent>(good(run).body).prev_partial);
+    BOOST_TEST(!std::get<SchedSwitchEvent>(good(run).body).next_partial);
+    run[0].flags = HFTMON_SWITCH_NEXT_PARTIAL;
+    BOOST_TEST(std::get<SchedSwitchEvent>(good(run).body).next_partial);
     run[0].flags = HFTMON_SWITCH_PREV_QUEUED;
     BOOST_TEST(std::get<SchedSwitchEvent>(good(run).body).prev_queued);
     BOOST_TEST(std::get<SchedSwitchEvent>(good(run).body).prev_runnable());

@@ -61,6 +61,12 @@ public:
     }
     Trace& preempt(Who next) { return to(next, 0, true); }
 
+    /// Flags of the last record, besides those that it has.
+    Trace& flag(unsigned flags) {
+        items_.back().records[0].flags |= static_cast<std::uint16_t>(flags);
+        return *this;
+    }
+
     Trace& waking(Who who, std::uint32_t target, Context context = Context::kTask) {
         return wake(HFTMON_REC_SCHED_WAKING, who, target, context);
     }

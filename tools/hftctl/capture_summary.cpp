@@ -58,6 +58,8 @@ std::string to_text(const CaptureSummary& s) {
 
 std::string head_text(const hftmon::CaptureMeta& meta, const std::optional<hftmon::CaptureStats>& stats) {
     std::string text = fmt::format("{}, kernel {}, {} CPUs", meta.hostname, meta.kernel_release, meta.cpus.size());
+    if (!meta.partial_cpus.empty())
+        text += fmt::format(" ({} of them for the watched threads only)", meta.partial_cpus.size());
     const std::time_t start = std::chrono::duration_cast<std::chrono::seconds>(meta.start_realtime).count();
     std::tm local{};
     std::array<char, 40> when{};
@@ -83,7 +85,9 @@ nlohmann::ordered_json about_json(const hftmon::CaptureMeta& meta, const std::op
               {"backend", meta.backend},
               {"command_line", meta.command_line},
               {"start_realtime_ns", meta.start_realtime.count() != 0 ? Json(meta.start_realtime.count()) : Json()},
+              {"partial_cpus", Json::array()},
               {"subjects", Json::array()}};
+    for (const hftmon::CpuId cpu : meta.partial_cpus) json["partial_cpus"].push_back(cpu.value);
     if (!stats) return json;
     const CaptureSummary s = summarize(meta, *stats);
     const auto if_timed = [&s](double value) { return s.seconds > 0 ? Json(value) : Json(); };

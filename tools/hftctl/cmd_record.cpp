@@ -54,7 +54,7 @@ void print_summary(const RecordOptions& options, hftmon::Recorder& recorder, con
 }
 
 int run_record(const RecordOptions& options, const std::vector<std::string>& command) {
-    auto parsed = options.capture.parse();
+    auto parsed = options.capture.parse(!command.empty());
     if (!parsed) return report(parsed.error());
 
     std::optional<Child> child;
@@ -64,6 +64,7 @@ int run_record(const RecordOptions& options, const std::vector<std::string>& com
         if (!spawned) return report(spawned.error());
         child.emplace(*std::move(spawned));
         recorder_options.subjects.push_back(child->pid());
+        if (options.capture.watch) recorder_options.session.watched.push_back(child->pid());
     }
 
     install_stop_handlers();

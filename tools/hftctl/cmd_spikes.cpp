@@ -2,6 +2,7 @@
 // hftctl spikes: why threads were late, from a capture or live.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <optional>
@@ -80,6 +81,21 @@ std::optional<hftmon::Error> find_missing(const hftmon::Analyzer& analyzer, cons
     return std::nullopt;
 }
 
+/// In a capture that watched some threads, the delays of others cannot be told.
+std::optional<hftmon::Error> find_unwatched(const hftmon::Analyzer& analyzer, const hftmon::CaptureMeta& meta,
+                                            const Subjects& asked) {
+    const auto is_watched = [&](hftmon::Tid tid) {
+        const auto process = analyzer.names().process_of(tid, analyzer.timeline().now());
+        const auto is_same = [&](hftmon::Tid subject) { return subject == tid || subject == process; };
+        return std::ranges::any_of(meta.subjects, is_same);
+    };
+    if (meta.partial_cpus.empty() || (!asked.everybody && std::ranges::all_of(asked.tids, is_watched)))
+        return std::nullopt;
+    return hftmon::Error{hftmon::ErrorCode::kInvalidArgument, 0,
+                         fmt::format("the capture watched only {} (--watch)", list_text(meta.subjects)),
+                         "name one of them, or a thread of theirs, with -p, or leave -p out"};
+}
+
 int run_offline(const SpikesOptions& options, Nanoseconds over) {
     if (const auto option = options.capture.live_only(); !option.empty()) {
         return report({hftmon::ErrorCode::kInvalidArgument, 0, fmt::format("{} is for live use", option),
@@ -105,9 +121,12 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
     });
     analyzer.finish();
     if (const auto missing = find_missing(analyzer, asked->tids, options.input)) return report(*missing);
+    if (const auto unwatched = find_unwatched(analyzer, capture->meta(), *asked)) return report(*unwatched);
     if (!options.json) {
         fmt::print("{}\n", head_text(capture->meta(), capture->stats()));
-        if (as_recorded)
+        if (as_recorded && !capture->meta().partial_cpus.empty())
+            fmt::print("threads: {}, which were watched\n", list_text(subjects));
+        else if (as_recorded)
             fmt::print("threads: {}, as recorded (others: -p PID, everybody: -p all)\n", list_text(subjects));
         fmt::print("\n");
     }
@@ -178,7 +197,7 @@ hftmon::Status add_threads(const hftmon::Session& session, hftmon::Analyzer& ana
 }
 
 int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<std::string>& command) {
-    auto parsed = options.capture.parse();
+    auto parsed = options.capture.parse(!command.empty());
     if (!parsed) return report(parsed.error());
     auto session = hftmon::Session::open();
     if (!session) return report(session.error());
@@ -190,6 +209,9 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
         if (!spawned) return report(spawned.error());
         child.emplace(*std::move(spawned));
         parsed->subjects.push_back(child->pid());
+        if (options.capture.watch) {
+            if (auto watched = session->watch(child->pid()); !watched) return report(watched.error());
+        }
     }
 
     const auto info = session->info();

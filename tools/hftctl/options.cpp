@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "hftmon/names.hpp"
 #include "hftmon/timeline.hpp"
@@ -127,6 +128,9 @@ void CaptureOptions::add_to(CLI::App& app) {
         app.add_option(names, value, help)->type_name(type)->check(not_empty());
     };
     text("-C,--cpu", cpus, "Capture these CPUs only, e.g. 0-3,7 (default: all)", "CPUS");
+    app.add_flag("--watch", watch,
+                 "Elsewhere than on the CPUs of -C (without it: everywhere) capture only what\n"
+                 "concerns the threads of interest: they run there, or an event names them");
     text("-d,--duration", duration, "Stop after this time, e.g. 10s (default: Ctrl-C)", "TIME");
     text("--ring", ring_size,
          fmt::format("Ring buffer per CPU, a power of two (default: {}, 65536 records)", kDefaultRing), "SIZE");
@@ -134,11 +138,12 @@ void CaptureOptions::add_to(CLI::App& app) {
 
 std::string_view CaptureOptions::live_only() const {
     if (!cpus.empty()) return "--cpu";
+    if (watch) return "--watch";
     if (!duration.empty()) return "--duration";
     return ring_size.empty() ? "" : "--ring";
 }
 
-Result<CaptureOptions::Parsed> CaptureOptions::parse() const {
+Result<CaptureOptions::Parsed> CaptureOptions::parse(bool has_command) const {
     Parsed parsed;
     if (!cpus.empty()) {
         auto list = parse_cpu_list("--cpu", cpus);
@@ -167,7 +172,15 @@ Result<CaptureOptions::Parsed> CaptureOptions::parse() const {
         return Error{ErrorCode::kNotFound, 0, fmt::format("there is no process or thread {}", tid.value),
                      "it may have ended: see ps -eL"};
     }
+    if (watch && (subjects->everybody || (subjects->tids.empty() && !has_command))) {
+        return Error{ErrorCode::kInvalidArgument, 0, "--watch: nobody in particular is of interest",
+                     "name threads or processes with -p, or run a command"};
+    }
     if (!subjects->everybody) parsed.subjects = std::move(subjects->tids);
+    if (watch) {
+        parsed.session.whole_cpus = std::exchange(parsed.session.cpus, {});
+        parsed.session.watched = parsed.subjects;
+    }
     return parsed;
 }
 

@@ -29,11 +29,11 @@ struct Subjects {
 };
 hftmon::Result<Subjects> parse_subjects(std::string_view option, const std::vector<std::string>& words);
 
-/// What is captured: -p, -C, -d, --ring and the command behind "--".
+/// What is captured: -p, -C, --watch, -d, --ring and the command behind "--".
 struct CaptureOptions {
     std::vector<std::string> pids;
     std::string cpus, duration, ring_size;
-    bool flight = false;
+    bool flight = false, watch = false;
 
     void add_to(CLI::App& app);
 
@@ -42,8 +42,9 @@ struct CaptureOptions {
         std::vector<hftmon::Tid> subjects;
         std::optional<hftmon::Nanoseconds> duration;
     };
-    /// Also checks that the processes exist.
-    [[nodiscard]] hftmon::Result<Parsed> parse() const;
+    /// Also checks that the processes exist. has_command: its threads are of
+    /// interest, too; with --watch they still have to be watched.
+    [[nodiscard]] hftmon::Result<Parsed> parse(bool has_command) const;
     /// The first option given that means nothing for a capture that exists; empty: none.
     [[nodiscard]] std::string_view live_only() const;
 };

@@ -83,6 +83,11 @@ struct hftmon_info {
  * @cpu_mask:       address of a bitmap of CPUs, little-endian 64-bit words
  * @cpu_mask_bytes: its length, a multiple of 8; 0 = all CPUs that are online.
  *                  A bit for a CPU that is not online is refused with ENXIO
+ * @flags:          HFTMON_SETUP_*
+ * @whole_mask:     with HFTMON_SETUP_WATCH: address of a bitmap like @cpu_mask,
+ *                  CPUs of those on which everything is recorded; on the others
+ *                  only what concerns watched threads (HFTMON_IOC_WATCH)
+ * @whole_mask_bytes: its length, a multiple of 8; 0 = no CPU
  */
 struct hftmon_setup {
 	__u32 size;
@@ -92,8 +97,49 @@ struct hftmon_setup {
 	__u32 wakeup_records;
 	__u64 cpu_mask;
 	__u32 cpu_mask_bytes;
-	__u32 flags;			/* none defined: zero */
-	__u64 reserved[4];
+	__u32 flags;
+	__u64 whole_mask;
+	__u32 whole_mask_bytes;
+	__u32 reserved0;
+	__u64 reserved[2];
+};
+
+/* hftmon_setup.flags; the others only with WATCH. */
+#define HFTMON_SETUP_WATCH		0x1u
+#define HFTMON_SETUP_INHERIT_THREADS	0x2u	/* new threads of a watched one are watched */
+#define HFTMON_SETUP_INHERIT_PROCESSES	0x4u	/* so are its child processes */
+
+enum hftmon_watch_op {
+	HFTMON_WATCH_ADD = 0,
+	HFTMON_WATCH_REMOVE = 1
+};
+
+/* hftmon_watch.flags */
+#define HFTMON_WATCH_PROCESS 0x1u	/* all threads of the process that @tid is in */
+
+/**
+ * struct hftmon_watch - whom a session watches (HFTMON_IOC_WATCH)
+ * @op:      enum hftmon_watch_op
+ * @tid:     a thread, by its id in the initial pid namespace; ESRCH when there
+ *           is none
+ * @flags:   HFTMON_WATCH_*
+ * @threads: out: how many threads that were
+ *
+ * From SETUP until STOP, also while the session records; EINVAL when it records
+ * everything on all its CPUs. On the others an event is recorded when it concerns
+ * a watched thread: that thread runs there, or the event names it (woken, moved,
+ * switched to, sent a signal ...). What tells threads' names is recorded of all.
+ * A thread that no longer exists stays watched in vain; another one that gets
+ * its id is not watched unless it inherits it.
+ */
+struct hftmon_watch {
+	__u32 size;
+	__u32 op;
+	__u32 tid;
+	__u32 flags;
+	__u32 threads;
+	__u32 reserved0;
+	__u64 reserved[2];
 };
 
 /* One element of hftmon_sources.entries. */
@@ -181,6 +227,7 @@ struct hftmon_threads {
 
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_info) == 96);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_setup) == 72);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_watch) == 40);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_source_status) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_sources) == 32);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_stats) == 80);
@@ -197,6 +244,7 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_threads) == 48);
 #define HFTMON_IOC_CPU_STATS	_IOWR(HFTMON_IOC_MAGIC, 5, struct hftmon_cpu_stats)
 #define HFTMON_IOC_CLOCK_SYNC	_IOWR(HFTMON_IOC_MAGIC, 6, struct hftmon_clock_sync)
 #define HFTMON_IOC_THREADS	_IOWR(HFTMON_IOC_MAGIC, 7, struct hftmon_threads)
+#define HFTMON_IOC_WATCH	_IOWR(HFTMON_IOC_MAGIC, 8, struct hftmon_watch)
 
 #define HFTMON_DEVICE "/dev/hftmon"
 

@@ -29,7 +29,7 @@
 #endif
 
 /* Bumped when a record type is added or a reserved field gets a meaning. */
-#define HFTMON_SCHEMA_VERSION 3u
+#define HFTMON_SCHEMA_VERSION 4u
 
 #define HFTMON_COMM_LEN 16u
 
@@ -92,17 +92,24 @@ enum hftmon_record_type {
  *
  * SCHED_SWITCH: PREEMPT, PREV_QUEUED, and the scheduling policies of both
  * threads. PREV_QUEUED: prev stays in the run queue, it is runnable whatever
- * prev_state says (a signal came before it slept).
+ * prev_state says (a signal came before it slept). PREV_PARTIAL, NEXT_PARTIAL: on
+this CPU the session records only what concerns the threads it watches, and this
+one it does not watch: what it does while it runs here is not recorded.
  * SCHED_WAKING/WAKEUP/WAKEUP_NEW: the context that the event is in. WAKEUP may
  * be in an interrupt of the target CPU to which WAKING's CPU has sent it.
+ * CPU_STATE: PARTIAL, as above.
  * PAGE_FAULT_*: the low 16 bits of the hardware error code.
  * Other types: zero.
  */
 #define HFTMON_SWITCH_PREEMPT		0x0001u
 #define HFTMON_SWITCH_PREV_QUEUED	0x0002u
+#define HFTMON_SWITCH_PREV_PARTIAL	0x0004u
+#define HFTMON_SWITCH_NEXT_PARTIAL	0x0008u
 #define HFTMON_SWITCH_PREV_POLICY_SHIFT	4
 #define HFTMON_SWITCH_NEXT_POLICY_SHIFT	8
 #define HFTMON_SWITCH_POLICY_MASK	0x7u
+
+#define HFTMON_CPU_STATE_PARTIAL	0x0001u
 
 #define HFTMON_CONTEXT_MASK		0x0003u
 enum hftmon_context {

@@ -44,9 +44,11 @@ struct Decoder {
         return {DecodeStatus::kOk, count};
     }
 
-    Decoded cpu_state(const hftmon_cpu_state& state) const {
+    Decoded cpu_state(const Record& record) const {
+        const hftmon_cpu_state& state = record.cpu_state;
         if (!valid_priority(state.prio) || !valid_policy(state.policy)) return kBad;
-        return give(CpuStateEvent{Tid{state.current_tid}, state.prio, static_cast<Policy>(state.policy)});
+        return give(CpuStateEvent{Tid{state.current_tid}, state.prio, static_cast<Policy>(state.policy),
+                                  (record.flags & HFTMON_CPU_STATE_PARTIAL) != 0});
     }
 
     Decoded sched_switch(const Record& record) const {
@@ -55,10 +57,11 @@ struct Decoder {
         const unsigned next = (record.flags >> HFTMON_SWITCH_NEXT_POLICY_SHIFT) & HFTMON_SWITCH_POLICY_MASK;
         if (!valid_priority(sw.prev_prio) || !valid_priority(sw.next_prio)) return kBad;
         if (!valid_policy(prev) || !valid_policy(next)) return kBad;
-        return give(SchedSwitchEvent{Tid{sw.prev_tid}, Tid{sw.next_tid}, sw.prev_prio, sw.next_prio,
-                                     static_cast<Policy>(prev), static_cast<Policy>(next), sw.prev_state,
-                                     (record.flags & HFTMON_SWITCH_PREEMPT) != 0,
-                                     (record.flags & HFTMON_SWITCH_PREV_QUEUED) != 0});
+        return give(SchedSwitchEvent{
+            Tid{sw.prev_tid}, Tid{sw.next_tid}, sw.prev_prio, sw.next_prio, static_cast<Policy>(prev),
+            static_cast<Policy>(next), sw.prev_state, (record.flags & HFTMON_SWITCH_PREEMPT) != 0,
+            (record.flags & HFTMON_SWITCH_PREV_QUEUED) != 0, (record.flags & HFTMON_SWITCH_PREV_PARTIAL) != 0,
+            (record.flags & HFTMON_SWITCH_NEXT_PARTIAL) != 0});
     }
 
     Decoded wake(const Record& record, WakeStage stage) const {
@@ -134,7 +137,7 @@ struct Decoder {
         if (!valid_time(record.tsc)) return kBad;
         switch (record.type) {
             case HFTMON_REC_GAP: return give(GapEvent{record.gap.lost_total, Tid{record.gap.current_tid}});
-            case HFTMON_REC_CPU_STATE: return cpu_state(record.cpu_state);
+            case HFTMON_REC_CPU_STATE: return cpu_state(record);
             case HFTMON_REC_SCHED_SWITCH: return sched_switch(record);
             case HFTMON_REC_SCHED_WAKING: return wake(record, WakeStage::kWaking);
             case HFTMON_REC_SCHED_WAKEUP: return wake(record, WakeStage::kWakeup);

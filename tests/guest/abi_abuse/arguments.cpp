@@ -69,9 +69,10 @@ void arguments() {
     check_argument<hftmon_cpu_stats>(HFTMON_IOC_CPU_STATS, "CPU_STATS");
     check_argument<hftmon_clock_sync>(HFTMON_IOC_CLOCK_SYNC, "CLOCK_SYNC");
     check_argument<hftmon_threads>(HFTMON_IOC_THREADS, "THREADS");
+    check_argument<hftmon_watch>(HFTMON_IOC_WATCH, "WATCH", [](hftmon_watch& watch) { watch.tid = 1; });
 
     Device device;
-    for (const unsigned nr : {8u, 9u, 100u, 255u}) {
+    for (const unsigned nr : {9u, 10u, 100u, 255u}) {
         expect(ENOTTY, device.call(_IO(HFTMON_IOC_MAGIC, nr)), fmt::format("command {}", nr));
     }
     expect(ENOTTY, device.call(0x5401), "a terminal's command");
@@ -90,15 +91,31 @@ void setups() {
         int wanted;
         std::function<void(hftmon_setup&)> change;
     };
-    static const __u64 none[2] = {}, far[16] = {0, 0, 1}, beyond[1] = {1ull << 63}, one[1] = {1};
+    static const __u64 none[2] = {}, far[16] = {0, 0, 1}, beyond[1] = {1ull << 63}, one[2] = {1}, two[1] = {2};
     const auto mask = [](hftmon_setup& s, const __u64* words, __u32 bytes) {
         s.cpu_mask = reinterpret_cast<__u64>(words);
         s.cpu_mask_bytes = bytes;
     };
+    const auto whole = [](hftmon_setup& s, const __u64* words, __u32 bytes, __u32 flags) {
+        s.flags = flags;
+        s.whole_mask = reinterpret_cast<__u64>(words);
+        s.whole_mask_bytes = bytes;
+    };
     const std::vector<Case> cases = {
         {"an unknown mode", EINVAL, [](auto& s) { s.mode = 2; }},
         {"an absurd mode", EINVAL, [](auto& s) { s.mode = ~0u; }},
-        {"a flag", EINVAL, [](auto& s) { s.flags = 1; }},
+        {"an unknown flag", EINVAL, [](auto& s) { s.flags = 8; }},
+        {"inheritance of nobody", EINVAL, [](auto& s) { s.flags = HFTMON_SETUP_INHERIT_THREADS; }},
+        {"reserved0 set", EINVAL, [](auto& s) { s.reserved0 = 1; }},
+        {"whole CPUs, but no WATCH", EINVAL, [&](auto& s) { whole(s, one, 8, 0); }},
+        {"a whole CPU that has no ring", EINVAL,
+         [&](auto& s) {
+             mask(s, two, 8);
+             whole(s, one, 8, HFTMON_SETUP_WATCH);
+         }},
+        {"whole CPUs in 12 bytes", EINVAL, [&](auto& s) { whole(s, one, 12, HFTMON_SETUP_WATCH); }},
+        {"whole CPUs at a null pointer", EFAULT, [&](auto& s) { whole(s, nullptr, 8, HFTMON_SETUP_WATCH); }},
+        {"whole CPU 63", ENXIO, [&](auto& s) { whole(s, beyond, 8, HFTMON_SETUP_WATCH); }},
         {"all flags", EINVAL, [](auto& s) { s.flags = ~0u; }},
         {"no source", EINVAL, [](auto& s) { s.sources = 0; }},
         {"a source beyond the last", EINVAL, [](auto& s) { s.sources |= HFTMON_SOURCE_BIT(HFTMON_SOURCE_COUNT); }},

@@ -1,15 +1,72 @@
 // SPDX-License-Identifier: MIT
 // Every command in every state of a session.
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <memory>
+#include <vector>
 
 #include "checks.hpp"
 #include "device.hpp"
 #include "verdict.hpp"
 
 namespace abi_abuse {
+
+namespace {
+
+/// WATCH in every state, and of whom there is nobody.
+void watching() {
+    const auto watch = [](Device& device, __u32 tid, __u32 flags = 0, __u32 op = HFTMON_WATCH_ADD) {
+        auto argument = sized<hftmon_watch>();
+        argument.tid = tid;
+        argument.flags = flags;
+        argument.op = op;
+        return device.call(HFTMON_IOC_WATCH, &argument);
+    };
+    const auto self = static_cast<__u32>(::getpid());
+    Device all;
+    expect(ENODEV, watch(all, self), "WATCH before SETUP");
+    set_up(all);
+    expect(EINVAL, watch(all, self), "WATCH of a session that records everything");
+
+    Device device;
+    auto setup = good_setup();
+    setup.flags = HFTMON_SETUP_WATCH;
+    expect(0, device.call(HFTMON_IOC_SETUP, &setup), "SETUP to watch");
+    expect(0, watch(device, self), "WATCH of a thread");
+    expect(0, watch(device, self), "the same again");
+    expect(0, watch(device, self, HFTMON_WATCH_PROCESS), "WATCH of a process");
+    expect(0, watch(device, self, 0, HFTMON_WATCH_REMOVE), "no longer");
+    expect(EINVAL, watch(device, self, 2), "WATCH with an unknown flag");
+    expect(EINVAL, watch(device, self, 0, 2), "an unknown operation");
+    for (const __u32 nobody : {0u, 0x3fffffu, 0x400000u, 0x7fffffffu, 0x80000000u, ~0u})
+        expect(ESRCH, watch(device, nobody), fmt::format("WATCH of thread {}", nobody));
+    expect(0, device.call(HFTMON_IOC_START), "START");
+    expect(0, watch(device, self, HFTMON_WATCH_PROCESS), "WATCH while it records");
+    expect(0, device.call(HFTMON_IOC_STOP), "STOP");
+    expect(EBUSY, watch(device, self), "WATCH after STOP");
+
+    // A session that watches holds its place from SETUP on.
+    std::vector<std::unique_ptr<Device>> many(8);
+    int refused = 0;
+    for (auto& one : many) {
+        one = std::make_unique<Device>();
+        setup = good_setup();
+        setup.flags = HFTMON_SETUP_WATCH;
+        refused += one->call(HFTMON_IOC_SETUP, &setup) != 0;
+    }
+    verdict(refused == 0, "eight sessions that watch are set up");
+    Device ninth;
+    expect(EBUSY, ninth.call(HFTMON_IOC_SETUP, &setup), "a ninth is not");
+    set_up(ninth);
+    expect(EBUSY, ninth.call(HFTMON_IOC_START), "nor can another start");
+    many.front().reset();
+    expect(0, ninth.call(HFTMON_IOC_START), "until one of them is closed");
+}
+
+}  // namespace
 
 void states() {
     Device device;
@@ -34,6 +91,8 @@ void states() {
     stats = sized<hftmon_cpu_stats>();
     expect(0, device.call(HFTMON_IOC_CPU_STATS, &stats), "CPU_STATS after STOP");
     verdict(stats.head != 0, "and the counts are there");
+
+    watching();
 
     char byte = 0;
     expect(EINVAL, ::read(device.fd(), &byte, 1), "read(2)");

@@ -35,12 +35,13 @@ void storm() {
                     Device& device = devices[random() % devices.size()];
                     int result = 0;
                     errno = 0;
-                    switch (random() % 8) {
+                    switch (random() % 9) {
                         case 0: {
                             auto setup = good_setup();
                             setup.mode = random() % 2;
                             setup.ring_records = HFTMON_RING_MIN_RECORDS << (random() % 3);
                             setup.wakeup_records = HFTMON_MIN_WAKEUP_RECORDS;
+                            if (random() % 2 == 0) setup.flags = HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS;
                             result = device.call(HFTMON_IOC_SETUP, &setup);
                             break;
                         }
@@ -52,6 +53,15 @@ void storm() {
                             auto stats = sized<hftmon_cpu_stats>();
                             stats.cpu = static_cast<__u32>(random() % 6);
                             result = device.call(HFTMON_IOC_CPU_STATS, &stats);
+                            break;
+                        }
+                        case 8: {
+                            auto watch = sized<hftmon_watch>();
+                            watch.op = random() % 2;
+                            watch.tid =
+                                random() % 2 ? static_cast<__u32>(::getpid()) : static_cast<__u32>(random() % 2000);
+                            watch.flags = random() % 2;
+                            result = device.call(HFTMON_IOC_WATCH, &watch);
                             break;
                         }
                         case 4: {
@@ -75,7 +85,8 @@ void storm() {
                         default: poll_events(device);
                     }
                     const int error = errno;
-                    if (result != 0 && error != EBUSY && error != ENODEV && error != ENXIO && error != ENOMEM)
+                    if (result != 0 && error != EBUSY && error != ENODEV && error != ENXIO && error != ENOMEM &&
+                        error != EINVAL && error != ESRCH)
                         ++strange;
                     ++calls;
                 }
