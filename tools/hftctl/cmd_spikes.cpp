@@ -15,6 +15,7 @@
 #include "tools/hftctl/capture_summary.hpp"
 #include "tools/hftctl/child.hpp"
 #include "tools/hftctl/command.hpp"
+#include "tools/hftctl/events.hpp"
 #include "tools/hftctl/options.hpp"
 
 namespace hftctl {
@@ -130,7 +131,10 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
             fmt::print("threads: {}, as recorded (others: -p PID, everybody: -p all)\n", list_text(subjects));
         fmt::print("\n");
     }
+    const auto missing_sources = missing_for_bills(capture->meta());
+    if (!missing_sources.empty()) tell("note: {}", missing_text(missing_sources));
     auto about = about_json(capture->meta(), capture->stats());
+    about["not_captured"] = missing_sources;
     for (const hftmon::Tid tid : subjects) about["subjects"].push_back(tid.value);
     return finish_report(options, analyzer, analyzer.clock(), !capture->clock_syncs().empty(), about,
                          capture->stats() ? to_text(summarize(capture->meta(), *capture->stats())) : "");
@@ -236,6 +240,9 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
 
     install_stop_handlers();
     if (auto status = session->start(); !status) return report(status.error());
+    const auto meta = session->describe();
+    if (!meta) return report(meta.error());
+    if (const auto missing = missing_for_bills(*meta); !missing.empty()) tell("note: {}", missing_text(missing));
     // Once more: those that began between the first list and the hooks.
     if (auto status = add_threads(*session, analyzer); !status) return report(status.error());
     if (child) {

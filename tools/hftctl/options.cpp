@@ -15,6 +15,7 @@
 #include "hftmon/names.hpp"
 #include "hftmon/timeline.hpp"
 #include "tools/hftctl/command.hpp"
+#include "tools/hftctl/events.hpp"
 
 namespace hftctl {
 
@@ -131,6 +132,15 @@ void CaptureOptions::add_to(CLI::App& app) {
     app.add_flag("--watch", watch,
                  "Elsewhere than on the CPUs of -C (without it: everywhere) capture only what\n"
                  "concerns the threads of interest: they run there, or an event names them");
+    app.add_option("-e,--events", events,
+                   fmt::format("Events, by name or group, -NAME takes away (default: bills, what bills are made of).\n"
+                               "Groups: {}",
+                               events_help()))
+        ->type_name("NAME[,NAME]")
+        ->delimiter(',')
+        ->check(not_empty())
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
     text("-d,--duration", duration, "Stop after this time, e.g. 10s (default: Ctrl-C)", "TIME");
     text("--ring", ring_size,
          fmt::format("Ring buffer per CPU, a power of two (default: {}, 65536 records)", kDefaultRing), "SIZE");
@@ -139,12 +149,19 @@ void CaptureOptions::add_to(CLI::App& app) {
 std::string_view CaptureOptions::live_only() const {
     if (!cpus.empty()) return "--cpu";
     if (watch) return "--watch";
+    if (!events.empty()) return "--events";
     if (!duration.empty()) return "--duration";
     return ring_size.empty() ? "" : "--ring";
 }
 
 Result<CaptureOptions::Parsed> CaptureOptions::parse(bool has_command) const {
     Parsed parsed;
+    parsed.session.sources = sources_of_bills();
+    if (!events.empty()) {
+        const auto sources = parse_events(events);
+        if (!sources) return sources.error();
+        parsed.session.sources = *sources;
+    }
     if (!cpus.empty()) {
         auto list = parse_cpu_list("--cpu", cpus);
         if (!list) return list.error();

@@ -29,9 +29,9 @@ struct Subjects {
 };
 hftmon::Result<Subjects> parse_subjects(std::string_view option, const std::vector<std::string>& words);
 
-/// What is captured: -p, -C, --watch, -d, --ring and the command behind "--".
+/// What is captured: -p, -C, --watch, -e, -d, --ring and the command behind "--".
 struct CaptureOptions {
-    std::vector<std::string> pids;
+    std::vector<std::string> pids, events;
     std::string cpus, duration, ring_size;
     bool flight = false, watch = false;
 
