@@ -10,6 +10,7 @@
 #   at_least WHAT GOT BOUND        ok when the number GOT is not below BOUND
 #   at_most WHAT GOT BOUND         ok when it is not above
 #   ok WHAT, not_ok WHAT           a verdict that the test reached itself
+#   calmly COMMAND...              runs it while the load stands still
 #   skip WHAT WHY                  counts as passed, says why it was not done
 #   note TEXT...                   a diagnostic line
 #   finish                         last line of every test: the plan
@@ -129,7 +130,7 @@ complains() {
 sound() {
 	local what=$1 before=$FAILURES
 	shift
-	check "$what: invariants" "$BIN/invariants" "$@"
+	check "$what: invariants" calmly "$BIN/invariants" "$@"
 	if ((FAILURES != before)); then
 		mkdir -p "$TREE/out/guest/failed"
 		cp -- "${*: -1}" "$TREE/out/guest/failed/$(uname -r)-$CHECKS-$(basename -- "${*: -1}")" || true
@@ -138,7 +139,7 @@ sound() {
 
 # count_of FILE FIELD: one number of the checker's summary, such as lost.
 count_of() {
-	"$BIN/invariants" --lenient "$1" | sed -n "s/.*\\<$2=\\([0-9]*\\).*/\\1/p" | head -n 1
+	calmly "$BIN/invariants" --lenient "$1" | sed -n "s/.*\\<$2=\\([0-9]*\\).*/\\1/p" | head -n 1
 }
 
 # ---- the module ------------------------------------------------------------
@@ -187,6 +188,22 @@ load() {
 	LOAD_PIDS+=($!)
 }
 
+loads_signal() {
+	local pid
+	for pid in "${LOAD_PIDS[@]}"; do
+		kill "-$1" -- "-$pid" 2>/dev/null
+	done
+}
+
+# calmly COMMAND...: what only looks at files gets the CPUs for itself.
+calmly() {
+	local status=0
+	loads_signal STOP
+	"$@" || status=$?
+	loads_signal CONT
+	return "$status"
+}
+
 # busy: switches, timers, wakeups and interrupts on every CPU.
 busy() {
 	load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 500 --sock 1
@@ -203,15 +220,8 @@ loads_ended() {
 }
 
 unload() {
-	local pid
-	for pid in "${LOAD_PIDS[@]}"; do
-		kill -TERM -- "-$pid" 2>/dev/null
-	done
-	if ! wait_for 5 loads_ended; then
-		for pid in "${LOAD_PIDS[@]}"; do
-			kill -KILL -- "-$pid" 2>/dev/null
-		done
-	fi
+	loads_signal TERM
+	wait_for 5 loads_ended || loads_signal KILL
 	wait "${LOAD_PIDS[@]}" 2>/dev/null
 	LOAD_PIDS=()
 }
