@@ -1,56 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The hot path: one event into the ring of every session that wants it. */
 #include <linux/bitops.h>
+#include <linux/log2.h>
 #include <linux/preempt.h>
 
 #include "emit.h"
 #include "meter.h"
-#include "running.h"
-#include "slot.h"
-#include "watch.h"
 
-#define SOURCE(head)	((u8)(head))
-#define TYPE(head)	((u16)((head) >> 16))
-#define FLAGS(head)	((u16)((head) >> 32))
+#define TYPE(kind)	((u16)(kind))
+#define FLAGS(kind)	((u16)((kind) >> 16))
 
-static __always_inline void write_event(const struct hftmon_cpu *here, unsigned int slots,
-					u64 head, u64 payload0, u64 payload1, const char *comm)
+static __always_inline void write_one(struct hftmon_ring *ring, u32 kind, u64 payload0,
+				      u64 payload1, const char *comm)
 {
-	do {
-		struct hftmon_ring *ring = here->rings[__ffs(slots)];
-
-		slots &= slots - 1;
-		if (unlikely(hftmon_ring_write(&ring->core, TYPE(head), FLAGS(head), payload0,
-					       payload1, comm)) && READ_ONCE(ring->may_wake))
-			irq_work_queue(&ring->wake);
-	} while (unlikely(slots));
+	if (unlikely(hftmon_ring_write(&ring->core, TYPE(kind), FLAGS(kind), payload0, payload1,
+				       comm)) && READ_ONCE(ring->may_wake))
+		irq_work_queue(&ring->wake);
 }
 
-/* For sessions that watch, on a CPU where they record no more than that. */
-static noinline void write_watched(const struct hftmon_cpu *here, unsigned int slots, u64 head,
-				   u32 tid, u64 payload0, u64 payload1)
+static noinline void write_many(const struct hftmon_cpu *here, unsigned int slots, u32 kind,
+				u64 payload0, u64 payload1, const char *comm)
 {
-	if (TYPE(head) != HFTMON_REC_SCHED_SWITCH) {
-		write_event(here, slots, head, payload0, payload1, NULL);
-		return;
-	}
-	/* Each watches others, and is told which of the two it does not watch. */
-	for (; slots; slots &= slots - 1) {
-		unsigned int slot = BIT(__ffs(slots));
-		u64 told = head;
+	for (; slots; slots &= slots - 1)
+		write_one(here->rings[__ffs(slots)], kind, payload0, payload1, comm);
+}
 
-		if (!(hftmon_watchers_of(hftmon_running_tid()) & slot))
-			told |= (u64)HFTMON_SWITCH_PREV_PARTIAL << 32;
-		if (!(hftmon_watchers_of(tid) & slot))
-			told |= (u64)HFTMON_SWITCH_NEXT_PARTIAL << 32;
-		write_event(here, slot, told, payload0, payload1, NULL);
+/* To sessions that record here only what concerns the threads they watch. */
+static noinline void write_watched(const struct hftmon_cpu *here, unsigned int slots, u32 kind,
+				   u64 payload0, u64 payload1)
+{
+	const struct hftmon_record event = { .payload = { payload0, payload1 } };
+
+	for (; slots; slots &= slots - 1) {
+		unsigned int slot = __ffs(slots);
+		u32 told = kind;
+
+		/* Each watches others, and is told which of the two it does not watch. */
+		if (TYPE(kind) == HFTMON_REC_SCHED_SWITCH) {
+			if (!(hftmon_watchers_of(event.sched_switch.prev_tid) & BIT(slot)))
+				told |= HFTMON_SWITCH_PREV_PARTIAL << 16;
+			if (!(hftmon_watchers_of(event.sched_switch.next_tid) & BIT(slot)))
+				told |= HFTMON_SWITCH_NEXT_PARTIAL << 16;
+		}
+		write_one(here->rings[slot], told, payload0, payload1, NULL);
 	}
+}
+
+static __always_inline void emit_event(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
+{
+	const struct hftmon_cpu *here = this_cpu_ptr(&hftmon_cpu);
+	unsigned int whole = slots & READ_ONCE(here->whole);
+
+	/* Of neither kind: the thread was preempted, and is on another CPU. */
+	if (unlikely(slots != whole))
+		write_watched(here, slots & READ_ONCE(here->partial), kind, payload0, payload1);
+	if (likely(is_power_of_2(whole)))
+		write_one(here->rings[__ffs(whole)], kind, payload0, payload1, NULL);
+	else
+		write_many(here, whole, kind, payload0, payload1, NULL);
+}
+
+/* Apart, so that the others need no room for the time. */
+static noinline void emit_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
+{
+	u64 start = hftmon_meter_start();
+
+	emit_event(kind, slots, payload0, payload1);
+	hftmon_meter_stop(start);
 }
 
 /**
  * hftmon_emit_event() - write one event, given in pieces
- * @head:     see hftmon_emit_head()
- * @tid:      a thread that it names, or 0
+ * @kind:     type and flags of the record, see emit.h
+ * @slots:    to these sessions
  * @payload0: first and
  * @payload1: second half of the payload
  *
@@ -58,58 +80,39 @@ static noinline void write_watched(const struct hftmon_cpu *here, unsigned int s
  *
  * Context: any, NMI included; takes no lock, never sleeps.
  */
-void hftmon_emit_event(u64 head, u32 tid, u64 payload0, u64 payload1)
+void hftmon_emit_event(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
 {
-	const struct hftmon_cpu *here;
-	unsigned int wanted, slots;
-	u64 start = 0;
-
 	preempt_disable_notrace();
 	if (unlikely(!this_cpu_dec_return(hftmon_meter.countdown)))
-		start = hftmon_meter_start();
-
-	here = this_cpu_ptr(&hftmon_cpu);
-	wanted = READ_ONCE(hftmon_wanted[SOURCE(head)]);
-	slots = wanted & READ_ONCE(here->whole);
-	if (likely(slots))
-		write_event(here, slots, head, payload0, payload1, NULL);
-	slots = wanted & READ_ONCE(here->partial);
-	if (slots) {
-		slots &= hftmon_watchers_of(hftmon_running_tid()) | hftmon_watchers_of(tid);
-		if (slots)
-			write_watched(here, slots, head, tid, payload0, payload1);
-	}
-
-	if (unlikely(start))
-		hftmon_meter_stop(start);
+		emit_timed(kind, slots, payload0, payload1);
+	else
+		emit_event(kind, slots, payload0, payload1);
 	preempt_enable_notrace();
 }
 
 /**
  * hftmon_emit_name() - the same, with a name, to all sessions of this CPU
- * @head:     see hftmon_emit_head()
+ * @source:   enum hftmon_source
+ * @kind:     type and flags of the record
  * @payload0: first and
  * @payload1: second half of the payload
  * @comm:     for a COMM continuation
  *
  * Context: any, NMI included; takes no lock, never sleeps.
  */
-void hftmon_emit_name(u64 head, u64 payload0, u64 payload1, const char *comm)
+void hftmon_emit_name(unsigned int source, u32 kind, u64 payload0, u64 payload1,
+		      const char *comm)
 {
 	const struct hftmon_cpu *here;
-	unsigned int slots;
 	u64 start = 0;
 
 	preempt_disable_notrace();
 	if (unlikely(!this_cpu_dec_return(hftmon_meter.countdown)))
 		start = hftmon_meter_start();
-
 	here = this_cpu_ptr(&hftmon_cpu);
-	slots = READ_ONCE(hftmon_wanted[SOURCE(head)]) &
-		(READ_ONCE(here->whole) | READ_ONCE(here->partial));
-	if (slots)
-		write_event(here, slots, head, payload0, payload1, comm);
-
+	write_many(here, READ_ONCE(hftmon_wanted[source]) &
+		   (READ_ONCE(here->whole) | READ_ONCE(here->partial)), kind, payload0, payload1,
+		   comm);
 	if (unlikely(start))
 		hftmon_meter_stop(start);
 	preempt_enable_notrace();

@@ -8,31 +8,65 @@
 #include <hftmon/abi/record.h>
 #include <hftmon/abi/source.h>
 
+#include "running.h"
+#include "slot.h"
+#include "watch.h"
+
 /*
  * One function for all probes: its code stays in the cache, and an event
- * travels in registers. The first word is what hftmon_emit_head() packs.
+ * travels in registers. Only what a session wants comes there. @kind is the
+ * type, and above it the flags, of the record.
  */
-void hftmon_emit_event(u64 head, u32 tid, u64 payload0, u64 payload1);
-void hftmon_emit_name(u64 head, u64 payload0, u64 payload1, const char *comm);
+void hftmon_emit_event(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
+void hftmon_emit_name(unsigned int source, u32 kind, u64 payload0, u64 payload1,
+		      const char *comm);
 
-static __always_inline u64 hftmon_emit_head(unsigned int source, u16 type, u16 flags)
+static __always_inline void hftmon_emit_to(unsigned int slots, const struct hftmon_record *event)
 {
-	return source | (u64)type << 16 | (u64)flags << 32;
+	hftmon_emit_event(event->type | (u32)event->flags << 16, slots, event->payload[0],
+			  event->payload[1]);
+}
+
+/*
+ * Sessions that want an event of this CPU which names up to two threads (0:
+ * none). It concerns them and the one that runs here.
+ */
+static __always_inline unsigned int hftmon_emit_slots(unsigned int source, u32 tid, u32 other_tid)
+{
+	unsigned int wanted = READ_ONCE(hftmon_wanted[source]);
+	unsigned int slots = wanted & this_cpu_read(hftmon_cpu.whole);
+
+	wanted &= this_cpu_read(hftmon_cpu.partial);
+	if (wanted)
+		slots |= wanted & (hftmon_watchers_of(hftmon_running_tid()) |
+				   hftmon_watchers_of(tid) | hftmon_watchers_of(other_tid));
+	return slots;
 }
 
 /**
- * hftmon_emit_about() - write one event that names a thread
+ * hftmon_emit_about_two() - write one event that names two threads
  * @source: enum hftmon_source
  * @event:  type, flags and payload; tsc and seq are ignored
- * @tid:    the thread; an event concerns it and the thread that runs here
+ * @tid:    one of them, or 0
+ * @other_tid: the other, or 0
  *
  * Context: any, NMI included; takes no lock, never sleeps.
  */
+static __always_inline void hftmon_emit_about_two(unsigned int source,
+						  const struct hftmon_record *event, u32 tid,
+						  u32 other_tid)
+{
+	unsigned int slots = hftmon_emit_slots(source, tid, other_tid);
+
+	if (slots)
+		hftmon_emit_to(slots, event);
+}
+
+/** hftmon_emit_about() - the same, of an event that names one thread */
 static __always_inline void hftmon_emit_about(unsigned int source,
 					      const struct hftmon_record *event, u32 tid)
 {
-	hftmon_emit_event(hftmon_emit_head(source, event->type, event->flags), tid,
-			  event->payload[0], event->payload[1]);
+	hftmon_emit_about_two(source, event, tid, 0);
 }
 
 /** hftmon_emit() - the same, of an event that concerns who runs here and nobody else */
@@ -51,8 +85,8 @@ static __always_inline void hftmon_emit_identity(unsigned int source,
 						 const struct hftmon_record *event,
 						 const char *comm)
 {
-	hftmon_emit_name(hftmon_emit_head(source, event->type, event->flags),
-			 event->payload[0], event->payload[1], comm);
+	hftmon_emit_name(source, event->type | (u32)event->flags << 16, event->payload[0],
+			 event->payload[1], comm);
 }
 
 #endif /* HFTMON_EMIT_H */

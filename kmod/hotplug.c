@@ -6,11 +6,17 @@
 #include "running.h"
 #include "session.h"
 
-static enum cpuhp_state hotplug_state;
+static enum cpuhp_state prepare_state, online_state;
+
+/* On another CPU: no probe runs there. */
+static int hftmon_cpu_prepare(unsigned int cpu)
+{
+	hftmon_running_forget_cpu(cpu);
+	return 0;
+}
 
 static int hftmon_cpu_online(unsigned int cpu)
 {
-	hftmon_running_forget_here();	/* no switch was seen while it was not online */
 	hftmon_sessions_allow_wake(cpu, true);
 	return 0;
 }
@@ -24,16 +30,24 @@ static int hftmon_cpu_offline(unsigned int cpu)
 /** hftmon_hotplug_init() - follow CPUs; context: module load; 0 or an errno */
 int hftmon_hotplug_init(void)
 {
-	int state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "hftmon:online",
-					      hftmon_cpu_online, hftmon_cpu_offline);
+	int state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "hftmon:prepare",
+					      hftmon_cpu_prepare, NULL);
 
 	if (state < 0)
 		return state;
-	hotplug_state = state;
+	prepare_state = state;
+	state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "hftmon:online",
+					  hftmon_cpu_online, hftmon_cpu_offline);
+	if (state < 0) {
+		cpuhp_remove_state_nocalls(prepare_state);
+		return state;
+	}
+	online_state = state;
 	return 0;
 }
 
 void hftmon_hotplug_exit(void)
 {
-	cpuhp_remove_state_nocalls(hotplug_state);
+	cpuhp_remove_state_nocalls(online_state);
+	cpuhp_remove_state_nocalls(prepare_state);
 }

@@ -19,8 +19,9 @@ static __always_inline bool stays_runnable(const struct task_struct *prev)
 	return prev->on_rq && !hftmon_dequeue_is_delayed(prev);
 }
 
-void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
-			       struct task_struct *next, unsigned int prev_state)
+static noinline void record_switch(unsigned int slots, bool preempt,
+				   const struct task_struct *prev,
+				   const struct task_struct *next, unsigned int prev_state)
 {
 	struct hftmon_record event = {
 		.type = HFTMON_REC_SCHED_SWITCH,
@@ -37,10 +38,23 @@ void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 		},
 	};
 
+	hftmon_emit_to(slots, &event);
+	hftmon_running_next(prev, next->pid);
+}
+
+/* The most frequent event: who filters it out pays no more than the question. */
+void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
+			       struct task_struct *next, unsigned int prev_state)
+{
+	unsigned int slots;
+
 	if (unlikely(prev_state & TASK_DEAD))
 		hftmon_emit_dead(prev);
-	hftmon_emit_about(HFTMON_SOURCE_SCHED_SWITCH, &event, next->pid);
-	hftmon_running_next(prev, next->pid);
+	slots = hftmon_emit_slots(HFTMON_SOURCE_SCHED_SWITCH, next->pid, 0);
+	if (slots)
+		record_switch(slots, preempt, prev, next, prev_state);
+	else
+		hftmon_running_next(prev, next->pid);
 }
 
 static __always_inline u16 calling_context(void)
@@ -117,7 +131,8 @@ void hftmon_probe_sched_pi_setprio(void *data, struct task_struct *task, struct 
 		},
 	};
 
-	hftmon_emit_about(HFTMON_SOURCE_SCHED_PI_SETPRIO, &event, task->pid);
+	hftmon_emit_about_two(HFTMON_SOURCE_SCHED_PI_SETPRIO, &event, task->pid,
+			      event.pi_setprio.donor_tid);
 }
 
 void hftmon_probe_sched_set_need_resched_tp(void *data, struct task_struct *task, int cpu, int tif)
@@ -169,7 +184,7 @@ static __always_inline void emit_numa(unsigned int source, struct task_struct *t
 		},
 	};
 
-	hftmon_emit_about(source, &event, task->pid);
+	hftmon_emit_about_two(source, &event, task->pid, event.numa.swapped_tid);
 }
 
 void hftmon_probe_sched_move_numa(void *data, struct task_struct *task, int from, int to)

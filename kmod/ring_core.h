@@ -199,8 +199,8 @@ static noinline int hftmon_ring_reserve_slow(struct hftmon_ring_core *ring, u32 
  * Context: any, preemption disabled.
  * Return: false when there is no room; the records are counted as lost.
  */
-static __always_inline bool hftmon_ring_reserve(struct hftmon_ring_core *ring, u32 count,
-						struct hftmon_reservation *out)
+static inline bool hftmon_ring_reserve(struct hftmon_ring_core *ring, u32 count,
+				       struct hftmon_reservation *out)
 {
 	u64 position;
 	int want;
@@ -277,13 +277,12 @@ static noinline void hftmon_ring_fill_comm(struct hftmon_ring_core *ring, u64 po
  * Every slot of the reservation has been committed.
  * Return: true when the poller should be woken.
  */
-static __always_inline bool hftmon_ring_publish(struct hftmon_ring_core *ring,
-						const struct hftmon_reservation *res)
+static __always_inline bool hftmon_ring_publish(struct hftmon_ring_core *ring, u64 first)
 {
 	u64 head;
 
 	hftmon_barrier();
-	if (hftmon_read(ring->committed) != res->first)
+	if (hftmon_read(ring->committed) != first)
 		return false;		/* nested: see "Publish" above */
 	do {
 		head = hftmon_local_read(&ring->head);
@@ -299,6 +298,22 @@ static __always_inline bool hftmon_ring_publish(struct hftmon_ring_core *ring,
 	return true;
 }
 
+/* Any record, in any state of the ring. */
+static noinline bool hftmon_ring_write_any(struct hftmon_ring_core *ring, u16 type, u16 flags,
+					   u64 payload0, u64 payload1, const char *comm)
+{
+	struct hftmon_reservation res;
+
+	if (!hftmon_ring_reserve(ring, comm ? 2 : 1, &res))
+		return false;
+	if (res.first != res.position)
+		hftmon_ring_fill_gap(ring, &res);
+	hftmon_ring_fill(ring, res.position, res.tsc, type, flags, payload0, payload1);
+	if (comm)
+		hftmon_ring_fill_comm(ring, res.position + 1, res.tsc, comm);
+	return hftmon_ring_publish(ring, res.first);
+}
+
 /**
  * hftmon_ring_write() - write one record, or a record and its COMM continuation
  * @ring:     the ring of this CPU
@@ -308,22 +323,27 @@ static __always_inline bool hftmon_ring_publish(struct hftmon_ring_core *ring,
  * @payload1: second half of the payload
  * @comm:     a thread's name for a COMM continuation, or NULL
  *
+ * The common case, one record and room for it, is hftmon_ring_reserve() again
+ * with everything in registers.
+ *
  * Context: any, preemption disabled.
  * Return: true when the poller should be woken.
  */
 static __always_inline bool hftmon_ring_write(struct hftmon_ring_core *ring, u16 type, u16 flags,
 					      u64 payload0, u64 payload1, const char *comm)
 {
-	struct hftmon_reservation res;
+	u64 at, tsc;
 
-	if (unlikely(!hftmon_ring_reserve(ring, comm ? 2 : 1, &res)))
-		return false;
-	if (unlikely(res.first != res.position))
-		hftmon_ring_fill_gap(ring, &res);
-	hftmon_ring_fill(ring, res.position, res.tsc, type, flags, payload0, payload1);
 	if (comm)
-		hftmon_ring_fill_comm(ring, res.position + 1, res.tsc, comm);
-	return hftmon_ring_publish(ring, &res);
+		return hftmon_ring_write_any(ring, type, flags, payload0, payload1, comm);
+	do {
+		at = hftmon_local_read(&ring->head);
+		tsc = hftmon_clock();
+		if (unlikely(at >= hftmon_local_read(&ring->limit)))
+			return hftmon_ring_write_any(ring, type, flags, payload0, payload1, NULL);
+	} while (unlikely(!hftmon_local_try_cmpxchg(&ring->head, at, at + 1)));
+	hftmon_ring_fill(ring, at, tsc, type, flags, payload0, payload1);
+	return hftmon_ring_publish(ring, at);
 }
 
 /**

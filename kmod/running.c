@@ -14,5 +14,11 @@ void hftmon_running_forget(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		WRITE_ONCE(per_cpu(hftmon_switching, cpu).prev, NULL);
+		hftmon_running_forget_cpu(cpu);
+}
+
+/** hftmon_running_forget_cpu() - that CPU is about to come up: it went down unseen */
+void hftmon_running_forget_cpu(unsigned int cpu)
+{
+	WRITE_ONCE(per_cpu(hftmon_switching, cpu).prev, NULL);
 }

@@ -6,6 +6,9 @@
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/types.h>
+#include <hftmon/abi/source.h>
+
+#include "wanted.h"
 
 /**
  * struct hftmon_switching - the last switch of a CPU
@@ -14,7 +17,8 @@
  *
  * Between the tracepoint and the switch itself `current` is still the old
  * thread, and there are events there: flushes of the TLB, NMIs. To a reader the
- * new one runs already.
+ * new one runs already. (An NMI between the record of the switch and the note
+ * of it here is still the old one's.)
  */
 struct hftmon_switching {
 	const struct task_struct *prev;
@@ -34,17 +38,14 @@ static __always_inline void hftmon_running_next(const struct task_struct *prev, 
 /* Preemption disabled. */
 static __always_inline u32 hftmon_running_tid(void)
 {
-	if (unlikely(this_cpu_read(hftmon_switching.prev) == current))
+	/* Nobody wants switches: what the last probe of one has left may be old. */
+	if (unlikely(this_cpu_read(hftmon_switching.prev) == current) &&
+	    READ_ONCE(hftmon_wanted[HFTMON_SOURCE_SCHED_SWITCH]))
 		return this_cpu_read(hftmon_switching.next_tid);
 	return current->pid;
 }
 
 void hftmon_running_forget(void);
-
-/* In a thread bound to its CPU: no switch is under way there. */
-static inline void hftmon_running_forget_here(void)
-{
-	this_cpu_write(hftmon_switching.prev, NULL);
-}
+void hftmon_running_forget_cpu(unsigned int cpu);
 
 #endif /* HFTMON_RUNNING_H */

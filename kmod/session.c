@@ -237,6 +237,26 @@ static void withdraw(struct hftmon_session *session)
 	hftmon_slot_clear(session->slot, session->cpus);
 }
 
+/* Who runs here, in a record. On the ring's CPU, interrupts off. */
+static void tell_cpu_state(void *arg)
+{
+	struct hftmon_session *session = arg;
+	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
+	bool partial = cpumask_test_cpu(smp_processor_id(), session->partial_cpus);
+	struct hftmon_record record = {
+		.cpu_state = {
+			.current_tid = current->pid,
+			.prio = current->prio,
+			.policy = current->policy,
+		},
+	};
+
+	if (hftmon_ring_write(&ring->core, HFTMON_REC_CPU_STATE,
+			      partial ? HFTMON_CPU_STATE_PARTIAL : 0, record.payload[0],
+			      record.payload[1], NULL) && ring->may_wake)
+		irq_work_queue(&ring->wake);
+}
+
 /*
  * First record of a ring, then open it. Runs on the ring's CPU with interrupts
  * off and the session's wishes already visible to probes: no event but an NMI is
@@ -248,19 +268,11 @@ static void enable_ring(void *arg)
 	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
 	struct hftmon_cpu *here = this_cpu_ptr(&hftmon_cpu);
 	bool partial = cpumask_test_cpu(smp_processor_id(), session->partial_cpus);
-	struct hftmon_record record = {
-		.flags = partial ? HFTMON_CPU_STATE_PARTIAL : 0,
-		.cpu_state = {
-			.current_tid = current->pid,
-			.prio = current->prio,
-			.policy = current->policy,
-		},
-	};
 
 	hftmon_meter_read(smp_processor_id(), this_cpu_ptr(session->meter_start));
-	hftmon_ring_write(&ring->core, HFTMON_REC_CPU_STATE, record.flags, record.payload[0],
-			  record.payload[1], NULL);
-	WRITE_ONCE(ring->enabled, true);
+	tell_cpu_state(session);
+	/* Pairs with hftmon_session_cpu_stats(): the meter before. */
+	smp_store_release(&ring->enabled, true);
 	if (partial)
 		WRITE_ONCE(here->partial, here->partial | BIT(session->slot));
 	else
@@ -348,10 +360,9 @@ int hftmon_session_stop(struct hftmon_session *session)
 	mutex_lock(&active_lock);
 	withdraw(session);
 	mutex_unlock(&active_lock);
-	leave_slot(session);
-
 	for_each_cpu(cpu, session->cpus)
 		hftmon_meter_read(cpu, per_cpu_ptr(session->meter_end, cpu));
+	leave_slot(session);
 	/* Pairs with hftmon_session_state(): last records before state. */
 	smp_store_release(&session->state, HFTMON_SESSION_STOPPED);
 	wake_up_interruptible_all(&session->pollers);
@@ -367,7 +378,8 @@ out:
  *
  * Context: process, may sleep.
  * Return: 0, -ENODEV before SETUP, -EBUSY after STOP, -EINVAL, also when the
- * session records everything; -ESRCH when there is no such thread.
+ * session records everything; -ESRCH when there is no such thread, -EAGAIN when
+ * one is still being created.
  */
 int hftmon_session_watch(struct hftmon_session *session, struct hftmon_watch *watch)
 {
@@ -382,6 +394,9 @@ int hftmon_session_watch(struct hftmon_session *session, struct hftmon_watch *wa
 		err = -EBUSY;
 	else if (watches(session))
 		err = hftmon_watch_change(session->slot, watch);
+	/* A reader learns that who runs may be watched now, or no longer. */
+	if (session->state == HFTMON_SESSION_RUNNING && (!err || err == -EAGAIN))
+		on_each_cpu_mask(session->partial_cpus, tell_cpu_state, session, true);
 	mutex_unlock(&session->lock);
 	return err;
 }
@@ -432,9 +447,12 @@ int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_s
 	const struct hftmon_meter *start;
 	struct hftmon_meter end;
 	struct hftmon_ring *ring = hftmon_session_ring(session, stats->cpu);
+	bool enabled;
 
 	if (!ring)
 		return -ENXIO;
+	/* Pairs with enable_ring(): the meter's start is there, and older than its end. */
+	enabled = smp_load_acquire(&ring->enabled);
 	start = per_cpu_ptr(session->meter_start, stats->cpu);
 	if (hftmon_session_state(session) == HFTMON_SESSION_STOPPED)
 		end = *per_cpu_ptr(session->meter_end, stats->cpu);
@@ -442,7 +460,7 @@ int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_s
 		hftmon_meter_read(stats->cpu, &end);
 	stats->head = hftmon_local_read(&ring->core.head);
 	stats->lost = hftmon_local_read(&ring->core.lost);
-	if (READ_ONCE(ring->enabled)) {
+	if (enabled) {
 		stats->probes = end.runs - start->runs;
 		stats->self_samples = end.samples - start->samples;
 		stats->self_ticks = end.ticks - start->ticks;

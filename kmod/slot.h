@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 #include "ring.h"
+#include "wanted.h"
 
 /* Sessions at once, as bits of a byte; each costs every hooked event a little. */
 #define HFTMON_MAX_SESSIONS BITS_PER_BYTE
@@ -29,9 +30,6 @@ struct hftmon_cpu {
 };
 
 DECLARE_PER_CPU(struct hftmon_cpu, hftmon_cpu);
-
-/* Sessions that want a source, by enum hftmon_source; one cache line. */
-extern u8 hftmon_wanted[64];
 
 int hftmon_slot_get(void);
 void hftmon_slot_put(int slot);

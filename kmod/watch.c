@@ -32,8 +32,11 @@ u8 *hftmon_watchers __read_mostly;
 static u8 inherit_threads;
 static u8 inherit_processes;
 
+/* Sessions that watch at all: only of those a bit may be set. */
+static u8 watching;
+
+/* Of the three above, and of the map. */
 static DEFINE_MUTEX(watch_lock);
-static unsigned int watch_users;
 
 /* Bytes are changed by who forks and by commands at once: as bits of a word. */
 static void mark(u32 tid, u8 bits, bool on)
@@ -61,19 +64,22 @@ void hftmon_probe_task_newtask(void *data, struct task_struct *child, HFTMON_CLO
 	mark(child->pid, watchers, true);
 }
 
-/* A thread that did not lead its process takes the leader's id. */
+/*
+ * A thread that did not lead its process has taken the leader's id, some time
+ * ago: where it alone was watched, what it did meanwhile is missing.
+ */
 void hftmon_probe_watch_exec(void *data, struct task_struct *task, pid_t old_pid,
 			     struct linux_binprm *bprm)
 {
 	if (old_pid != task->pid)
-		mark(task->pid, hftmon_watchers_of(old_pid), true);
+		mark(task->pid, hftmon_watchers_of(old_pid) & READ_ONCE(watching), true);
 }
 
 static int map_alloc(void)
 {
 	int err;
 
-	hftmon_watchers = __vmalloc(PID_MAX_LIMIT, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	hftmon_watchers = __vmalloc(PID_MAX_LIMIT, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
 	if (!hftmon_watchers)
 		return -ENOMEM;
 	err = hftmon_hook_threads();
@@ -118,10 +124,10 @@ int hftmon_watch_begin(int slot, u32 flags)
 	int err = 0;
 
 	mutex_lock(&watch_lock);
-	if (!watch_users)
+	if (!watching)
 		err = map_alloc();
 	if (!err) {
-		watch_users++;
+		WRITE_ONCE(watching, watching | BIT(slot));
 		if (flags & HFTMON_SETUP_INHERIT_THREADS)
 			WRITE_ONCE(inherit_threads, inherit_threads | BIT(slot));
 		if (flags & HFTMON_SETUP_INHERIT_PROCESSES)
@@ -137,8 +143,9 @@ void hftmon_watch_end(int slot)
 	mutex_lock(&watch_lock);
 	WRITE_ONCE(inherit_threads, inherit_threads & ~BIT(slot));
 	WRITE_ONCE(inherit_processes, inherit_processes & ~BIT(slot));
-	if (--watch_users) {
-		/* A fork that began before may still hand the bit on. */
+	WRITE_ONCE(watching, watching & ~BIT(slot));
+	if (watching) {
+		/* A fork or exec that began before may still hand the bit on. */
 		hftmon_hook_synchronize();
 		forget_slot(slot);
 	} else {
@@ -186,16 +193,21 @@ out:
  * @slot:  of a session between hftmon_watch_begin() and _end()
  * @watch: arguments checked; @watch->threads is set
  *
- * Context: process, may sleep.
- * Return: 0, or -ESRCH when there is no such thread.
+ * Context: process, may sleep, for a second where a thread that is being
+ * created does not get on.
+ * Return: 0, -ESRCH when there is no such thread, -EAGAIN when one was still
+ * being created (others are marked).
  */
 int hftmon_watch_change(int slot, struct hftmon_watch *watch)
 {
 	unsigned int looks = 1000;
 	u32 found;
 
-	while (mark_threads(slot, watch, &found) && --looks)
+	while (mark_threads(slot, watch, &found)) {
+		if (!--looks || fatal_signal_pending(current))
+			return -EAGAIN;
 		usleep_range(100, 1000);
+	}
 	watch->threads = found;
 	return found ? 0 : -ESRCH;
 }

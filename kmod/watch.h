@@ -15,7 +15,10 @@ extern u8 *hftmon_watchers;
  */
 static __always_inline u8 hftmon_watchers_of(u32 tid)
 {
-	return READ_ONCE(READ_ONCE(hftmon_watchers)[tid]);
+	/* Nobody can watch an idle thread. */
+	if (__builtin_constant_p(tid) && !tid)
+		return 0;
+	return READ_ONCE(hftmon_watchers[tid]);
 }
 
 int hftmon_watch_begin(int slot, u32 flags);

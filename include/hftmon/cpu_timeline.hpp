@@ -166,6 +166,8 @@ public:
     void leave(TscTime time, CauseKind kind, std::uint32_t subject, Anomalies& anomalies);
     /// From now on: only what concerns watched threads is recorded here.
     void set_partial() noexcept { partial_ = true; }
+    /// Who is watched has changed: from now on `bottom`, whoever it was before.
+    void assume(TscTime time, const Cause& bottom);
     /// A handler that ended now and took `length`: the open segment is cut back.
     void nmi(TscTime time, TscTicks length);
     /// cpu_idle; leaving an idle state keeps its name until the next one.

@@ -114,6 +114,12 @@ void CpuTimeline::set_bottom(TscTime time, const Cause& bottom, Anomalies& anoma
     resync(time, bottom);
 }
 
+void CpuTimeline::assume(TscTime time, const Cause& bottom) {
+    if (depth_ == 1) close(time);
+    levels_[0].cause = bottom;
+    resync_ = time;
+}
+
 /// From here on: this thread, and perhaps an interrupt that was entered unseen.
 void CpuTimeline::resync(TscTime time, const Cause& bottom) {
     depth_ = 1;

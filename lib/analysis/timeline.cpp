@@ -167,15 +167,20 @@ void Timeline::missing(CpuId id, TscTime at) {
 }
 
 void Timeline::apply(const EventHeader& header, const CpuStateEvent& event) {
-    CpuTimeline* cpu = admit(header);
+    CpuTimeline* cpu = place(header.cpu);
     if (!cpu) return;
+    const bool is_first = !cpu->begun();
+    admit(header);
     if (!valid(event.current)) {
         ++anomalies_.bad_ids;
         return;
     }
     if (event.partial) {
         cpu->set_partial();
-        cpu->set_bottom(now_, kNotWatchedHere, anomalies_);
+        if (is_first)
+            cpu->set_bottom(now_, kNotWatchedHere, anomalies_);
+        else
+            cpu->assume(now_, kNotWatchedHere);
         observe_running(event.current, header.cpu, now_);
         return;
     }

@@ -30,6 +30,7 @@ Error ioctl_error(const char* what) {
     switch (err) {
         case EBUSY: return {ErrorCode::kBusy, err, what, "the session is past this state, or too many sessions run"};
         case ENODEV: return {ErrorCode::kBusy, err, what, "the session has not reached this state"};
+        case EAGAIN: return {ErrorCode::kBusy, err, what, "one of its threads is still being created: try again"};
         case ESRCH: return {ErrorCode::kNotFound, err, what, "there is no such process or thread: see ps -eL"};
         case ENXIO: return {ErrorCode::kNotFound, err, what, "a CPU that was named does not exist or is offline"};
         case ESTALE:

@@ -198,10 +198,12 @@ void Check::check_event(CpuState& cpu, const Event& event) {
         return;
     }
     if (const auto* e = std::get_if<CpuStateEvent>(&event.body)) {
-        if (header.position != 0) violations_.add("cpu_state", "CPU {} position {}", header.cpu.value, header.position);
+        if (header.position != 0 && !cpu.partial)
+            violations_.add("cpu_state", "CPU {} position {}", header.cpu.value, header.position);
         if (e->partial != cpu.partial)
             violations_.add("cpu_state", "CPU {}: partial is {}", header.cpu.value, e->partial);
-        if (!cpu.partial) cpu.current = e->current;
+        cpu.current = e->current;
+        if (cpu.partial) cpu.current.reset();
         return;
     }
     ++cpu.events;

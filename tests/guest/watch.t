@@ -9,7 +9,7 @@
 # whole: begins a recording of everything, to compare with.
 whole() {
 	rm -f "$WORK/stop" "$WORK/on"
-	"$BIN/hftctl" record --ring 8M -o "$WORK/whole.hft" -- \
+	"$BIN/hftctl" record -e all --ring 8M -o "$WORK/whole.hft" -- \
 		bash -c 'touch "$1"; until [[ -e $2 ]]; do sleep 0.05; done' - "$WORK/on" "$WORK/stop" \
 		>"$WORK/whole.log" 2>&1 </dev/null &
 	WHOLE=$!
@@ -28,7 +28,7 @@ count() {
 # exact WHAT: what was watched is what was to be recorded.
 exact() {
 	sound "$1" --lossless "$WORK/watched.hft"
-	check "$1: all that concerns them, and nothing else" "$BIN/watch_check" "$WORK/watched.hft" "$WORK/whole.hft"
+	check "$1: all that concerns them, and nothing else" calmly "$BIN/watch_check" "$WORK/watched.hft" "$WORK/whole.hft"
 	sed 's/^/#   /' "$WORK/output"
 }
 
@@ -48,7 +48,7 @@ load ping -q -i 0.01 -s 100 127.0.0.1
 
 whole "processes"
 check "processes are watched, with their children" \
-	hftctl record --watch -p "$WATCHED" --ring 8M -d 500ms -o "$WORK/watched.hft"
+	hftctl record --watch -e all -p "$WATCHED" --ring 8M -d 500ms -o "$WORK/watched.hft"
 end_whole "processes"
 exact "processes"
 at_least "their children are watched, too" "$(count watched)" 12
@@ -59,13 +59,21 @@ at_most "that is not all there is" "$(count matched)" $(($(count all) * 3 / 4))
 
 whole "CPUs 0-1"
 check "the same are watched, and two CPUs are recorded whole" \
-	hftctl record --watch -C 0-1 -p "$WATCHED" --ring 8M -d 300ms -o "$WORK/watched.hft"
+	hftctl record --watch -e all -C 0-1 -p "$WATCHED" --ring 8M -d 300ms -o "$WORK/watched.hft"
 end_whole "CPUs 0-1"
 exact "CPUs 0-1"
 # A flight recorder alike: its windows differ, so only what a capture itself tells is looked at.
 check "a flight recorder that watches" \
 	hftctl record --watch --flight --ring 64K -p "$WATCHED" -d 500ms -o "$WORK/flight.hft"
 sound "a flight recorder that watches" --partial "$WORK/flight.hft"
+
+# ---- changed while it records ----------------------------------------------
+
+# One of the threads that wake each other.
+BUSY=$(ps -eLo tid,pcpu,comm --sort=-pcpu | awk '$3 == "stress-ng-switc" { print $1; exit }')
+check "a thread is watched, not watched, and watched again" "$BIN/rewatch" "$BUSY" "$WORK/again.hft"
+sed 's/^/#   /' "$WORK/output"
+sound "watched again" --lossless "$WORK/again.hft"
 
 # ---- a command that is watched from its beginning ----------------------------
 
@@ -74,13 +82,13 @@ load ping -q -i 0.01 -s 100 127.0.0.1
 
 whole "a command"
 check "a command is watched from its first instruction" \
-	bash -c '"$@" >"$0"' "$WORK/truth" "$BIN/hftctl" record --watch --ring 8M -o "$WORK/watched.hft" -- "$BIN/inherit" 1 5
+	bash -c '"$@" >"$0"' "$WORK/truth" "$BIN/hftctl" record --watch -e all --ring 8M -o "$WORK/watched.hft" -- "$BIN/inherit" 1 5
 end_whole "a command"
 exact "a command"
 # delays FILE: how often each thread of the command was late, by kind. The first
 # of them had begun before it was watched.
 delays() {
-	hftctl spikes "$1" -p "$COMMAND" --over 1s --json |
+	calmly hftctl spikes "$1" -p "$COMMAND" --over 1s --json |
 		jq -c --argjson leader "$COMMAND" \
 			'[.threads[] | select(.tid != $leader) | [.tid, .wakeup.count, .preemption.count]] | sort'
 }

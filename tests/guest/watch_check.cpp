@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -47,21 +48,21 @@ bool is_identity(const Record& record) {
     return (record.type >= HFTMON_REC_THREAD && record.type <= HFTMON_REC_DEAD) || record.type == HFTMON_REC_COMM;
 }
 
-/// The thread that the record names, besides the one that runs; 0: none.
-std::uint32_t named(const Record& record) {
+/// The threads that the record names, besides the one that runs; 0: none.
+std::array<std::uint32_t, 2> named(const Record& record) {
     switch (record.type) {
-        case HFTMON_REC_SCHED_SWITCH: return record.sched_switch.next_tid;
+        case HFTMON_REC_SCHED_SWITCH: return {record.sched_switch.next_tid};
         case HFTMON_REC_SCHED_WAKING:
         case HFTMON_REC_SCHED_WAKEUP:
-        case HFTMON_REC_SCHED_WAKEUP_NEW: return record.wake.tid;
-        case HFTMON_REC_SCHED_MIGRATE: return record.migrate.tid;
-        case HFTMON_REC_SCHED_PI_SETPRIO: return record.pi_setprio.tid;
-        case HFTMON_REC_SCHED_NEED_RESCHED: return record.need_resched.tid;
+        case HFTMON_REC_SCHED_WAKEUP_NEW: return {record.wake.tid};
+        case HFTMON_REC_SCHED_MIGRATE: return {record.migrate.tid};
+        case HFTMON_REC_SCHED_PI_SETPRIO: return {record.pi_setprio.tid, record.pi_setprio.donor_tid};
+        case HFTMON_REC_SCHED_NEED_RESCHED: return {record.need_resched.tid};
         case HFTMON_REC_SCHED_BLOCKED:
-        case HFTMON_REC_SCHED_IOWAIT: return record.blocked.tid;
-        case HFTMON_REC_SCHED_NUMA: return record.numa.tid;
-        case HFTMON_REC_SIGNAL_GENERATE: return record.signal.tid;
-        default: return 0;
+        case HFTMON_REC_SCHED_IOWAIT: return {record.blocked.tid};
+        case HFTMON_REC_SCHED_NUMA: return {record.numa.tid, record.numa.swapped_tid};
+        case HFTMON_REC_SIGNAL_GENERATE: return {record.signal.tid};
+        default: return {};
     }
 }
 
@@ -116,17 +117,19 @@ Items wanted_of(const CaptureReader& whole, const CaptureReader& watched, std::s
                 continue;
             }
             ++all;
-            const std::uint32_t runs = current[cpu], other = named(record);
+            const std::uint32_t runs = current[cpu];
+            const auto others = named(record);
             if (record.type == HFTMON_REC_SCHED_SWITCH) {
                 current[cpu] = record.sched_switch.next_tid;
                 if (partial.count(cpu) != 0) {
                     if (!set.has(runs)) record.flags |= HFTMON_SWITCH_PREV_PARTIAL;
-                    if (!set.has(other)) record.flags |= HFTMON_SWITCH_NEXT_PARTIAL;
+                    if (!set.has(others[0])) record.flags |= HFTMON_SWITCH_NEXT_PARTIAL;
                 }
             }
             set.follow(record);
-            const bool is_wanted = recorded.count(cpu) != 0 && (partial.count(cpu) == 0 || is_identity(record) ||
-                                                                set.has(runs) || (other != 0 && set.has(other)));
+            const bool is_wanted =
+                recorded.count(cpu) != 0 && (partial.count(cpu) == 0 || is_identity(record) || set.has(runs) ||
+                                             set.has(others[0]) || set.has(others[1]));
             if (is_wanted) wanted[cpu].push_back({record, first + i});
         }
     });

@@ -82,4 +82,23 @@ BOOST_AUTO_TEST_CASE(a_cpu_on_which_nobody_watched_has_run) {
     BOOST_TEST(one.ticks(CauseKind::kNotWatched, 0) == 30);
 }
 
+BOOST_AUTO_TEST_CASE(who_is_watched_may_change) {
+    // kRt is no longer watched from 20 on, and again from 60 on.
+    const auto change = [](Trace& trace, std::uint64_t time, Who now) -> Trace& {
+        return trace.at(time).runs(now).flag(HFTMON_CPU_STATE_PARTIAL);
+    };
+    Trace trace = watched();
+    trace.at(15).vector(HFTMON_VECTOR_CALL_FUNCTION, true);
+    change(trace, 20, kRt).at(22).vector(HFTMON_VECTOR_CALL_FUNCTION, false);
+    change(trace, 60, kRt).at(70).preempt(kHigh).flag(kNext).at(90).to(kRt).flag(kPrev);
+    const One one(trace);
+    BOOST_TEST(one.length() == 20);
+    BOOST_TEST(one.ticks(CauseKind::kNotWatched, 0) == 20);
+    const CpuTimeline& cpu = *one.analysis.analyzer.timeline().cpu(CpuId{0});
+    BOOST_TEST(cpu.time_of(kThread) == TscTicks{15});  // 10..15, 60..70
+    BOOST_TEST(cpu.time_of(kVector) == TscTicks{7});   // 15..22
+    BOOST_TEST(cpu.time_of(CauseKind::kNotWatched) == TscTicks{68});
+    BOOST_TEST(one.analysis.analyzer.anomalies().total() == 0u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

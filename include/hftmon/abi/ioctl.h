@@ -88,6 +88,9 @@ struct hftmon_info {
  *                  CPUs of those on which everything is recorded; on the others
  *                  only what concerns watched threads (HFTMON_IOC_WATCH)
  * @whole_mask_bytes: its length, a multiple of 8; 0 = no CPU
+ *
+ * At most 8 sessions record or, from SETUP on, watch: EBUSY. EOPNOTSUPP when this
+ * kernel does not tell of new threads, which a session that watches must know.
  */
 struct hftmon_setup {
 	__u32 size;
@@ -97,7 +100,7 @@ struct hftmon_setup {
 	__u32 wakeup_records;
 	__u64 cpu_mask;
 	__u32 cpu_mask_bytes;
-	__u32 flags;
+	__u32 flags;			/* HFTMON_SETUP_* */
 	__u64 whole_mask;
 	__u32 whole_mask_bytes;
 	__u32 reserved0;
@@ -125,12 +128,18 @@ enum hftmon_watch_op {
  * @flags:   HFTMON_WATCH_*
  * @threads: out: how many threads that were
  *
- * From SETUP until STOP, also while the session records; EINVAL when it records
- * everything on all its CPUs. On the others an event is recorded when it concerns
- * a watched thread: that thread runs there, or the event names it (woken, moved,
- * switched to, sent a signal ...). What tells threads' names is recorded of all.
+ * From SETUP until STOP, also while the session records (then each CPU that does
+ * not record everything is interrupted, and says in a CPU_STATE who runs there);
+ * EINVAL when it records everything on all its CPUs; EAGAIN when a thread was
+ * still being created, and did not get on for a second.
+ *
+ * Where not everything is recorded, an event is when it concerns a watched
+ * thread: that thread runs there, or the event names it (woken, moved, switched
+ * to, sent a signal ...). What tells threads' names is recorded of all.
+ *
  * A thread that no longer exists stays watched in vain; another one that gets
- * its id is not watched unless it inherits it.
+ * its id is not watched unless it inherits it. A single thread, not the first of
+ * its process, that executes another program is lost sight of meanwhile.
  */
 struct hftmon_watch {
 	__u32 size;

@@ -39,7 +39,7 @@ enum hftmon_record_type {
 
 	/* The stream about itself. */
 	HFTMON_REC_GAP = 1,		/* records were lost just before this one */
-	HFTMON_REC_CPU_STATE = 2,	/* who runs here; first record of a ring */
+	HFTMON_REC_CPU_STATE = 2,	/* who runs here: at first; when who is watched changes */
 	HFTMON_REC_COMM = 3,		/* continuation: a thread's name */
 
 	/* Scheduler. */
