@@ -131,6 +131,19 @@ $(GUEST): $(OUT)/guest/%: $$(call obj,$$(wildcard tests/guest/$$*.cpp tests/gues
 	@$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lfmt -pthread -o $@
 
+# What recording an event costs in the kernel, beside others (scripts/bench-kernel).
+.PHONY: kernel-bench bench-kernel
+bench-kernel:
+	scripts/bench-kernel
+kernel-bench: $(OUT)/kernel_bench $(OUT)/ringbuf.bpf.o
+$(OUT)/kernel_bench: $(call obj,$(wildcard tests/bench/kernel/*.cpp)) $(OUT)/libhftmon.a
+	@$(call say,LD,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lbpf -lfmt -o $@
+$(OUT)/ringbuf.bpf.o: tests/bench/kernel/ringbuf.bpf.c
+	@mkdir -p $(@D)
+	@$(call say,BPF,$@)
+	$(Q)clang -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_x86 -I/usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@
+
 # With SAN=fuzzer (clang) libFuzzer's main, else the deterministic driver.
 FUZZ_MAIN := $(if $(filter fuzzer,$(SAN)),-fsanitize=fuzzer,$(OUT)/tests/fuzz/driver.o $(OUT)/tests/fuzz/seeds.o)
 $(OUT)/%_fuzz: $(OUT)/tests/fuzz/%_fuzz.o $(OUT)/libhftmon.a $(filter %.o,$(FUZZ_MAIN))

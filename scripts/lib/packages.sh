@@ -15,6 +15,7 @@ packages_in() {
 	load) echo rt-tests stress-ng iputils-ping ;;
 	tests) echo libboost-test-dev libboost-context-dev libbenchmark-dev clang \
 		libclang-rt-14-dev dkms kmod linux-headers-amd64 jq ;;
+	bench) echo clang libbpf-dev ;;
 	lint) echo clang-format clang-tidy shellcheck sparse perl python3 ;;
 	*) die "no such package set: $1" ;;
 	esac
