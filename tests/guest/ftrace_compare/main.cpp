@@ -2,13 +2,15 @@
 // Records one interval with hftmon and with the kernel's own ftrace at once,
 // and compares the two CPU by CPU, event by event, field by field.
 //
-// usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... [--recorded PATH] FILE
+// usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... [--during COMMAND] [--recorded
+// PATH] FILE
 //
 // hftmon's capture goes to FILE. At least N events (default 100000) and S
 // seconds (default 5) are recorded, under whatever load the caller has started.
 // ftrace's events are read in binary from an instance of its own, with the TSC
-// as its clock. An event that is needed must have been seen at least once. PATH
-// is created when the recording is over: the load may end then.
+// as its clock. An event that is needed must have been seen at least once; COMMAND,
+// for the shell, begins and ends inside the interval. PATH is created when the
+// recording is over: the load may end then.
 //
 // The same tracepoint calls ftrace's probe first and hftmon's second. Where
 // interrupts are enabled (softirq_entry and _exit, fork, exec, exit, rename),
@@ -31,6 +33,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <future>
 #include <map>
 #include <string>
 #include <string_view>
@@ -56,6 +59,7 @@ struct Options {
     double seconds = 5;
     std::int64_t median_ns = 20000;
     std::vector<std::string_view> needed;
+    std::string during;
     std::string recorded;
     std::string path;
 };
@@ -88,8 +92,14 @@ std::map<unsigned, std::vector<Item>> record(const Options& options, const std::
     const auto start = Clock::now();
     const std::uint64_t wanted = recorder->bytes() + options.events * 5 / 4 * HFTMON_RECORD_SIZE;
     const auto limit = std::chrono::duration<double>(std::max(60.0, options.seconds));
+    // Threads of this process are seen as any others.
+    auto during = std::async(std::launch::async, [&] {
+        if (!options.during.empty() && std::system(options.during.c_str()) != 0) fmt::print("the command failed\n");
+    });
+    const auto is_busy = [&] { return during.wait_for(std::chrono::seconds(0)) != std::future_status::ready; };
     while (Clock::now() - start < limit &&
-           (recorder->bytes() < wanted || Clock::now() - start < std::chrono::duration<double>(options.seconds))) {
+           (recorder->bytes() < wanted || Clock::now() - start < std::chrono::duration<double>(options.seconds) ||
+            is_busy())) {
         pump(20);
     }
     ftrace.on(false);
@@ -190,15 +200,17 @@ int main(int argc, char** argv) {
             options.median_ns = std::atoll(argv[++i]);
         } else if (word == "--need" && i + 1 < argc) {
             options.needed.emplace_back(argv[++i]);
+        } else if (word == "--during" && i + 1 < argc) {
+            options.during = argv[++i];
         } else if (word == "--recorded" && i + 1 < argc) {
             options.recorded = argv[++i];
         } else if (!word.starts_with("-") && options.path.empty()) {
             options.path = word;
         } else {
-            fmt::print(
-                stderr,
-                "usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... [--recorded PATH] "
-                "FILE\n");
+            fmt::print(stderr,
+                       "usage: ftrace_compare [--events N] [--seconds S] [--median-ns N] [--need NAME]... [--during "
+                       "COMMAND] [--recorded PATH] "
+                       "FILE\n");
             return 2;
         }
     }
