@@ -178,7 +178,7 @@ static int ioctl_clock_sync(void __user *uarg)
 /* One list at a time: it can be large, and is made under rcu_read_lock(). */
 static DEFINE_MUTEX(threads_lock);
 
-static int ioctl_threads(void __user *uarg)
+static int ioctl_threads(struct hftmon_session *session, void __user *uarg)
 {
 	struct hftmon_thread_entry *entries;
 	struct hftmon_threads threads;
@@ -196,6 +196,7 @@ static int ioctl_threads(void __user *uarg)
 	mutex_lock(&threads_lock);
 	threads.tsc = hftmon_clock();
 	found = hftmon_threads_list(entries, room);
+	hftmon_session_tell_watched(session, entries, min(found, room));
 	threads.tsc_end = hftmon_clock();
 	mutex_unlock(&threads_lock);
 	threads.count = found;
@@ -227,7 +228,7 @@ static long hftmon_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case HFTMON_IOC_CLOCK_SYNC:
 		return ioctl_clock_sync(uarg);
 	case HFTMON_IOC_THREADS:
-		return ioctl_threads(uarg);
+		return ioctl_threads(session, uarg);
 	case HFTMON_IOC_WATCH:
 		return ioctl_watch(session, uarg);
 	default:

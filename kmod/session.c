@@ -237,11 +237,9 @@ static void withdraw(struct hftmon_session *session)
 }
 
 /* Who runs here, in a record. On the ring's CPU, interrupts off. */
-static void tell_cpu_state(void *arg)
+static void tell_cpu_state(struct hftmon_session *session, u16 flags)
 {
-	struct hftmon_session *session = arg;
 	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
-	bool partial = cpumask_test_cpu(smp_processor_id(), session->partial_cpus);
 	struct hftmon_record record = {
 		.cpu_state = {
 			.current_tid = current->pid,
@@ -250,10 +248,19 @@ static void tell_cpu_state(void *arg)
 		},
 	};
 
-	if (hftmon_ring_write(&ring->core, HFTMON_REC_CPU_STATE,
-			      partial ? HFTMON_CPU_STATE_PARTIAL : 0, record.payload[0],
+	if (hftmon_ring_write(&ring->core, HFTMON_REC_CPU_STATE, flags, record.payload[0],
 			      record.payload[1], NULL) && ring->may_wake)
 		irq_work_queue(&ring->wake);
+}
+
+static void tell_more_watched(void *session)
+{
+	tell_cpu_state(session, HFTMON_CPU_STATE_PARTIAL);
+}
+
+static void tell_fewer_watched(void *session)
+{
+	tell_cpu_state(session, HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED);
 }
 
 /*
@@ -269,7 +276,7 @@ static void enable_ring(void *arg)
 	bool partial = cpumask_test_cpu(smp_processor_id(), session->partial_cpus);
 
 	hftmon_meter_read(smp_processor_id(), this_cpu_ptr(session->meter_start));
-	tell_cpu_state(session);
+	tell_cpu_state(session, partial ? HFTMON_CPU_STATE_PARTIAL : 0);
 	/* Pairs with hftmon_session_cpu_stats(): the meter before. */
 	smp_store_release(&ring->enabled, true);
 	if (partial)
@@ -395,9 +402,30 @@ int hftmon_session_watch(struct hftmon_session *session, struct hftmon_watch *wa
 		err = hftmon_watch_change(session->slot, watch);
 	/* A reader learns that who runs may be watched now, or no longer. */
 	if (session->state == HFTMON_SESSION_RUNNING && (!err || err == -EAGAIN))
-		on_each_cpu_mask(session->partial_cpus, tell_cpu_state, session, true);
+		on_each_cpu_mask(session->partial_cpus,
+				 watch->op == HFTMON_WATCH_ADD ? tell_more_watched :
+								 tell_fewer_watched,
+				 session, true);
 	mutex_unlock(&session->lock);
 	return err;
+}
+
+/**
+ * hftmon_session_tell_watched() - mark the threads that the session watches
+ * @session: any state
+ * @entries: threads that exist, or did a moment ago
+ * @count:   of them
+ *
+ * Context: process, may sleep.
+ */
+void hftmon_session_tell_watched(struct hftmon_session *session,
+				 struct hftmon_thread_entry *entries, u32 count)
+{
+	mutex_lock(&session->lock);
+	if (watches(session) && session->state != HFTMON_SESSION_NEW &&
+	    session->state != HFTMON_SESSION_STOPPED)
+		hftmon_watch_tell(session->slot, entries, count);
+	mutex_unlock(&session->lock);
 }
 
 /**

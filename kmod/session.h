@@ -67,6 +67,8 @@ void hftmon_session_destroy(struct hftmon_session *session);
 int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_setup *setup,
 			 const struct cpumask *cpus, const struct cpumask *whole_cpus);
 int hftmon_session_watch(struct hftmon_session *session, struct hftmon_watch *watch);
+void hftmon_session_tell_watched(struct hftmon_session *session,
+				 struct hftmon_thread_entry *entries, u32 count);
 int hftmon_session_start(struct hftmon_session *session);
 int hftmon_session_stop(struct hftmon_session *session);
 void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *info);

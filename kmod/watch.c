@@ -212,6 +212,22 @@ int hftmon_watch_change(int slot, struct hftmon_watch *watch)
 	return found ? 0 : -ESRCH;
 }
 
+/**
+ * hftmon_watch_tell() - mark the threads that are watched
+ * @slot:    of a session between hftmon_watch_begin() and _end()
+ * @entries: threads
+ * @count:   of them
+ */
+void hftmon_watch_tell(int slot, struct hftmon_thread_entry *entries, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		if (hftmon_watchers_of(entries[i].id.tid) & BIT(slot))
+			entries[i].id.flags |= HFTMON_THREAD_WATCHED;
+	}
+}
+
 static void __maybe_unused check_types(void)
 {
 	HFTMON_CHECK_NEWTASK(hftmon_probe_task_newtask);

@@ -24,5 +24,6 @@ static __always_inline u8 hftmon_watchers_of(u32 tid)
 int hftmon_watch_begin(int slot, u32 flags);
 void hftmon_watch_end(int slot);
 int hftmon_watch_change(int slot, struct hftmon_watch *watch);
+void hftmon_watch_tell(int slot, struct hftmon_thread_entry *entries, u32 count);
 
 #endif /* HFTMON_WATCH_H */

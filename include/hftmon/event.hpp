@@ -54,7 +54,8 @@ struct EventHeader {
 // clang-format off
 struct GapEvent { std::uint64_t lost_total = 0; Tid current; };
 /// partial: the session records here only what concerns the threads it watches.
-struct CpuStateEvent { Tid current; std::int16_t prio; Policy policy; bool partial = false; };
+/// unwatched: threads may not be watched any longer; where they are is not known.
+struct CpuStateEvent { Tid current; std::int16_t prio; Policy policy; bool partial = false, unwatched = false; };
 struct SchedSwitchEvent {
     Tid prev, next;
     std::int16_t prev_prio, next_prio;

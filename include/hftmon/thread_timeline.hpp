@@ -114,6 +114,16 @@ public:
             }
         }
     }
+    /// fn may change the thread, but not begin or end a life.
+    template <class Fn>
+    void for_each(Fn&& fn) {
+        for (const auto& page : pages_) {
+            if (!page) continue;
+            for (Thread* thread : *page) {
+                if (thread) fn(*thread);
+            }
+        }
+    }
 
 private:
     static constexpr std::uint32_t kPageBits = 10;

@@ -88,6 +88,7 @@ private:
     [[nodiscard]] static Cause cause_of(Tid tid, std::int16_t prio, Policy policy) noexcept;
     void begin_gap(CpuTimeline& cpu, TscTime time, const Cause& bottom);
     void observe_running(Tid tid, CpuId cpu, TscTime time);
+    void lose_sight();
     Thread* leave_cpu(const SchedSwitchEvent& event, CpuId cpu);
     Thread* take_cpu(const SchedSwitchEvent& event, CpuId cpu, bool& waited);
     void begin_wakeup(Thread& thread, const Waking& waking, StartReason reason, CpuId target);

@@ -78,8 +78,8 @@ void CpuTimeline::switch_bottom(TscTime time, const Cause& prev, const Cause& ne
     const bool is_assumed = bottom().kind == CauseKind::kNotWatched && bottom().subject == kAssumed;
     if (bottom().kind == CauseKind::kUnknown || (is_assumed && prev.kind != CauseKind::kNotWatched)) {
         name_bottom(prev);
-    } else if (bottom().kind == CauseKind::kNotWatched && prev.kind == CauseKind::kNotWatched) {
-        // Who did, of those that nobody watches, is not asked.
+    } else if (bottom().kind == CauseKind::kNotWatched) {
+        // Who of those that nobody watches, is not asked; or it is watched since a moment ago.
     } else if (bottom().thread != prev.thread) {
         ++anomalies.wrong_prev;
     }

@@ -166,6 +166,18 @@ void Timeline::missing(CpuId id, TscTime at) {
     cpu->touch(time);
 }
 
+/// Threads that were watched may not be any longer, and nobody says which.
+void Timeline::lose_sight() {
+    threads_.for_each([&](Thread& thread) {
+        if (thread.state == ThreadState::kUnknown) return;
+        const CpuTimeline* cpu = place(thread.cpu);
+        if (thread.state == ThreadState::kRunning && cpu && !cpu->partial()) return;
+        thread.enter(ThreadState::kUnknown, now_);
+        thread.waking_pending = false;
+        thread.softirq.active = false;
+    });
+}
+
 void Timeline::apply(const EventHeader& header, const CpuStateEvent& event) {
     CpuTimeline* cpu = place(header.cpu);
     if (!cpu) return;
@@ -177,6 +189,7 @@ void Timeline::apply(const EventHeader& header, const CpuStateEvent& event) {
     }
     if (event.partial) {
         cpu->set_partial();
+        if (event.unwatched) lose_sight();
         if (is_first)
             cpu->set_bottom(now_, kNotWatchedHere, anomalies_);
         else

@@ -27,8 +27,8 @@ public:
 
     void operator()(const GapEvent& e) { put("gap lost_total={} current_tid={}", e.lost_total, e.current.value); }
     void operator()(const CpuStateEvent& e) {
-        put("cpu_state {} prio={} policy={}{}", thread("current", e.current), e.prio, policy_name(e.policy),
-            e.partial ? " partial=1" : "");
+        put("cpu_state {} prio={} policy={}{}{}", thread("current", e.current), e.prio, policy_name(e.policy),
+            e.partial ? " partial=1" : "", e.unwatched ? " unwatched=1" : "");
     }
     void operator()(const SchedSwitchEvent& e) {
         put("sched_switch {} prev_prio={} prev_policy={} prev_state={:#x} prev_queued={:d} preempt={:d} {} "

@@ -64,7 +64,7 @@ static void records(void)
 	FIELD(hftmon_thread_id, related_tid);
 	FIELD(hftmon_thread_id, prio);
 	FIELD(hftmon_thread_id, policy);
-	FIELD(hftmon_thread_id, reserved);
+	FIELD(hftmon_thread_id, flags);
 
 	TYPE(hftmon_irq);
 	FIELD(hftmon_irq, irq);
@@ -290,6 +290,9 @@ static void numbers(void)
 	VALUE(HFTMON_REC_CPU_FREQUENCY);
 	VALUE(HFTMON_REC_SIGNAL_GENERATE);
 	VALUE(HFTMON_REC_SIGNAL_DELIVER);
+	VALUE(HFTMON_THREAD_WATCHED);
+	VALUE(HFTMON_CPU_STATE_PARTIAL);
+	VALUE(HFTMON_CPU_STATE_UNWATCHED);
 	VALUE(HFTMON_SWITCH_PREEMPT);
 	VALUE(HFTMON_SWITCH_PREV_QUEUED);
 	VALUE(HFTMON_TLB_REASON_END);

@@ -64,6 +64,9 @@ BOOST_AUTO_TEST_CASE(gap_and_cpu_state) {
     BOOST_TEST(!state.partial);
     run[0].flags = HFTMON_CPU_STATE_PARTIAL;
     BOOST_TEST(std::get<CpuStateEvent>(good(run).body).partial);
+    BOOST_TEST(!std::get<CpuStateEvent>(good(run).body).unwatched);
+    run[0].flags = HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED;
+    BOOST_TEST(std::get<CpuStateEvent>(good(run).body).unwatched);
 }
 
 BOOST_AUTO_TEST_CASE(sched_switch) {

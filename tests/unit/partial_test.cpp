@@ -101,4 +101,37 @@ BOOST_AUTO_TEST_CASE(who_is_watched_may_change) {
     BOOST_TEST(one.analysis.analyzer.anomalies().total() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(who_is_no_longer_watched_does_not_wait_for_ever) {
+    const unsigned fewer = HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED;
+    // It loses the CPU at 50, is not watched from 60 to 500, runs meanwhile, and gets the CPU back at 520.
+    Trace trace = watched();
+    trace.at(50).preempt(kHigh).flag(kNext).at(60).runs(kHigh).flag(fewer);
+    trace.at(500).runs(kLow).flag(HFTMON_CPU_STATE_PARTIAL).at(520).to(kRt).flag(kPrev);
+    trace.at(550).preempt(kHigh).flag(kNext).at(560).to(kRt).flag(kPrev);
+    const One one(trace);
+    BOOST_TEST(one.length() == 10);
+    BOOST_TEST(one.analysis.analyzer.anomalies().total() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(watched_again_a_moment_before_the_cpu_says_so) {
+    const unsigned fewer = HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED;
+    Trace trace = watched();
+    trace.at(50).to(kIdle).flag(kNext).at(60).runs(kIdle).flag(fewer);
+    // In between kRt has got the CPU. Its mark is set, then each CPU is told.
+    trace.assume(kRt).at(500).preempt(kHigh).flag(kNext).at(501).runs(kHigh).flag(HFTMON_CPU_STATE_PARTIAL);
+    trace.at(520).to(kRt).flag(kPrev);
+    const One one(trace);
+    BOOST_TEST(one.length() == 20);
+    BOOST_TEST(one.analysis.analyzer.anomalies().total() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(on_a_cpu_that_is_recorded_whole_a_thread_is_not_lost_sight_of) {
+    const unsigned fewer = HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED;
+    Trace trace = watched();
+    trace.cpu(1).at(0).runs(kFairA).at(60).cpu(0).runs(kRt).flag(fewer).cpu(1).at(100).to(kIdle);
+    const Analysis analysis(trace, Analysis::only(kFairA));
+    BOOST_TEST(analysis.analyzer.timeline().cpu(CpuId{1})->time_of(kThread) == TscTicks{100});
+    BOOST_TEST(analysis.analyzer.anomalies().total() == 0u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

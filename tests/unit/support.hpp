@@ -60,7 +60,7 @@ inline Record comm(std::uint64_t tsc, std::string_view name, std::uint64_t posit
 inline std::vector<Record> sample_run(unsigned type, std::uint64_t tsc = 1000, std::uint64_t position = 0) {
     std::vector<Record> run{record(tsc, type, position)};
     if (type >= HFTMON_REC_THREAD && type <= HFTMON_REC_DEAD) {
-        run[0].thread = {.tid = 7, .tgid = 6, .related_tid = 5, .prio = 120, .policy = 0, .reserved = 0};
+        run[0].thread = {.tid = 7, .tgid = 6, .related_tid = 5, .prio = 120, .policy = 0, .flags = 0};
         run.push_back(comm(tsc, "worker", position + 1));
     }
     if (type == HFTMON_REC_IPI_SEND) run[0].ipi_send = {.first_cpu = 3, .count = 1, .cpus = 1u << 3};

@@ -224,6 +224,9 @@ struct hftmon_thread_entry {
  * @entries: address of an array of struct hftmon_thread_entry
  * @tsc:     out: the list was taken after this time ...
  * @tsc_end: out: ... and before this one
+ *
+ * A session that watches threads is told which of them it does
+ * (HFTMON_THREAD_WATCHED), as it was at some time during the call.
  */
 struct hftmon_threads {
 	__u32 size;

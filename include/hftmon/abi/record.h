@@ -97,7 +97,8 @@ this CPU the session records only what concerns the threads it watches, and this
 one it does not watch: what it does while it runs here is not recorded.
  * SCHED_WAKING/WAKEUP/WAKEUP_NEW: the context that the event is in. WAKEUP may
  * be in an interrupt of the target CPU to which WAKING's CPU has sent it.
- * CPU_STATE: PARTIAL, as above.
+ * CPU_STATE: PARTIAL, as above. UNWATCHED: threads that were watched may not be
+ * any longer; what went before tells nothing of where they are.
  * PAGE_FAULT_*: the low 16 bits of the hardware error code.
  * Other types: zero.
  */
@@ -110,6 +111,7 @@ one it does not watch: what it does while it runs here is not recorded.
 #define HFTMON_SWITCH_POLICY_MASK	0x7u
 
 #define HFTMON_CPU_STATE_PARTIAL	0x0001u
+#define HFTMON_CPU_STATE_UNWATCHED	0x0002u
 
 #define HFTMON_CONTEXT_MASK		0x0003u
 enum hftmon_context {
@@ -152,13 +154,16 @@ struct hftmon_sched_migrate {
 	__u32 reserved1;
 };
 
+/* hftmon_thread_id.flags, in a list of threads: the session watches this one. */
+#define HFTMON_THREAD_WATCHED		0x01u
+
 struct hftmon_thread_id {
 	__u32 tid;
 	__u32 tgid;
 	__u32 related_tid;
 	__s16 prio;
 	__u8 policy;
-	__u8 reserved;
+	__u8 flags;		/* HFTMON_THREAD_*; zero in records */
 };
 
 struct hftmon_irq {

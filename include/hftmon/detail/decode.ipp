@@ -48,7 +48,8 @@ struct Decoder {
         const hftmon_cpu_state& state = record.cpu_state;
         if (!valid_priority(state.prio) || !valid_policy(state.policy)) return kBad;
         return give(CpuStateEvent{Tid{state.current_tid}, state.prio, static_cast<Policy>(state.policy),
-                                  (record.flags & HFTMON_CPU_STATE_PARTIAL) != 0});
+                                  (record.flags & HFTMON_CPU_STATE_PARTIAL) != 0,
+                                  (record.flags & HFTMON_CPU_STATE_UNWATCHED) != 0});
     }
 
     Decoded sched_switch(const Record& record) const {
