@@ -27,18 +27,23 @@ count() {
 
 # exact WHAT: what was watched is what was to be recorded.
 exact() {
+	local before
 	sound "$1" --lossless "$WORK/watched.hft"
-	check "$1: all that concerns them, and nothing else" calmly "$BIN/watch_check" "$WORK/watched.hft" "$WORK/whole.hft"
+	before=$FAILURES
+	check "$1: all that concerns them, and nothing else" examine watch_check "$WORK/watched.hft" "$WORK/whole.hft"
 	sed 's/^/#   /' "$WORK/output"
+	((FAILURES == before)) || keep "$WORK/watched.hft" "$WORK/whole.hft"
 }
 
 # Threads and processes come and go, wake each other, move and get signals.
 load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --pthread 1 --pthread-max 3 --fork 1
+# Children that are there for longer: some are born while one after another is being watched.
+load bash -c 'while :; do ping -q -i 0.2 -w 8 127.0.0.1 & sleep 0.2; done'
 all_begun() {
 	(($(pgrep -s "${LOAD_PIDS[0]}" | wc -l) >= 6))
 }
 wait_for 20 all_begun
-WATCHED=$(pgrep -s "${LOAD_PIDS[0]}" | paste -sd,)
+WATCHED=${LOAD_PIDS[1]},$(pgrep -s "${LOAD_PIDS[0]}" | paste -sd,)
 note "watched: $WATCHED"
 # Others, not watched, on the same CPUs.
 load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 500
@@ -88,7 +93,7 @@ exact "a command"
 # delays FILE: how often each thread of the command was late, by kind. The first
 # of them had begun before it was watched.
 delays() {
-	calmly hftctl spikes "$1" -p "$COMMAND" --over 1s --json |
+	examine hftctl spikes "$1" -p "$COMMAND" --over 1s --json |
 		jq -c --argjson leader "$COMMAND" \
 			'[.threads[] | select(.tid != $leader) | [.tid, .wakeup.count, .preemption.count]] | sort'
 }
