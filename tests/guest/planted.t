@@ -28,7 +28,7 @@ one() {
 		sed 's/^/#   /' "$WORK/record.log"
 		return
 	fi
-	check "$name $*: the bills name the cause" "$BIN/plant_check" "$truth" "$capture"
+	check "$name $*: the bills name the cause" examine plant_check "$truth" "$capture"
 	sed 's/^/# /' "$WORK/output" | tail -n 1
 	sound "$name $*" "$capture"
 	[[ -z ${KEEP:-} ]] || cp "$capture" "$TREE/out/planted-$name.capture"

@@ -52,7 +52,7 @@ is "both end well" "$ENDED" " 0 0"
 sound "two at once, stream" --partial --lossless "$WORK/a.hft"
 sound "two at once, flight" --partial "$WORK/b.hft"
 cpus_in() {
-	calmly hftctl dump -i "$1" | sed -n 's/^[^[]*\[\([0-9]*\)\].*/\1/p' | sort -nu | paste -sd,
+	examine hftctl dump -i "$1" | sed -n 's/^[^[]*\[\([0-9]*\)\].*/\1/p' | sort -nu | paste -sd,
 }
 is "the first recorded its CPUs" "$(cpus_in "$WORK/a.hft")" 000,001
 is "the second recorded its CPUs" "$(cpus_in "$WORK/b.hft")" 001,003
@@ -107,10 +107,10 @@ sound "stalled reader" --partial "$WORK/lossy.hft"
 sound "beside it" --lossless "$WORK/whole.hft"
 at_least "records were lost" "$(count_of "$WORK/lossy.hft" lost)" 100
 at_least "GAP records stand for them" "$(count_of "$WORK/lossy.hft" gaps)" 1
-is "dump shows the gaps" "$(calmly hftctl dump -i "$WORK/lossy.hft" | grep -c '\] gap lost_total=')" \
+is "dump shows the gaps" "$(examine hftctl dump -i "$WORK/lossy.hft" | grep -c '\] gap lost_total=')" \
 	"$(count_of "$WORK/lossy.hft" gaps)"
 check "hftctl says so at the end" grep -qE '[1-9][0-9]* lost' "$WORK/lossy.log"
-check "losses are counted exactly, against a session without" calmly "$BIN/loss_check" "$WORK/lossy.hft" "$WORK/whole.hft"
+check "losses are counted exactly, against a session without" examine loss_check "$WORK/lossy.hft" "$WORK/whole.hft"
 sed 's/^/#   /' "$WORK/output"
 rm -f "$WORK"/*.hft
 
@@ -123,7 +123,7 @@ stop_sessions
 sound "flight recorder" --partial "$WORK/flight.hft"
 at_least "old records were overwritten" "$(count_of "$WORK/flight.hft" overwritten)" 1000
 is "none was lost" "$(count_of "$WORK/flight.hft" lost)" 0
-calmly hftctl dump -i "$WORK/flight.hft" >"$WORK/dump"
+examine hftctl dump -i "$WORK/flight.hft" >"$WORK/dump"
 # The last thing that happens is that the recorder goes on to end the session.
 check "the newest records are kept: the recorder's own last switch-in is among them" \
 	grep -qE 'sched_switch .*next_comm="hftctl"' "$WORK/dump"
