@@ -63,6 +63,12 @@ struct ThreadDelays {
     TscTime last{};   ///< end of its latest: use it to look up the name
     bool is_dead = false;
     std::array<DelayStats, kDelayKinds> by_kind;  ///< by DelayKind
+    /// Longest time from when it was due (its timer's expiry, where it may have run
+    /// on for a while, or its waking) until it slept again, wherever it was meanwhile:
+    /// what it can have noticed of one wakeup. Of those with no records missing.
+    TscTicks longest_episode{};
+    TscTime episode{};               ///< when the one that is open began; 0: none is
+    std::uint64_t episode_gaps = 0;  ///< AnalyzerTotals::gaps then
     [[nodiscard]] const DelayStats& of(DelayKind kind) const noexcept {
         return by_kind[static_cast<std::size_t>(kind)];
     }
@@ -162,6 +168,7 @@ private:
     void on_gap(CpuSide& side, const EventHeader& header, const GapEvent& event);
     void on_identity(const EventHeader& header, const ThreadEvent& event);
     void on_delay(CpuSide& side, const Thread& thread);
+    void end_episode(Tid tid);
     bool itemise(const Thread& thread, Bill& bill);
     std::size_t postpone(const Thread& thread, CpuId awaited);
     void on_awaited(CpuSide& side, CpuId cpu);

@@ -130,9 +130,20 @@ void Analyzer::on(CpuSide& side, const EventHeader& header, const Body& body) {
 
 void Analyzer::on_switch(CpuSide& side, const EventHeader& header, const SchedSwitchEvent& event) {
     const Switched switched = timeline_.apply(header, event);
+    if (!event.prev_runnable()) end_episode(event.prev);
     if (side.is_open) complete(side, timeline_.now());
     if (switched.died) retire(switched.dead_tag);
     if (switched.waited) on_delay(side, *switched.waited);
+}
+
+/// A thread goes to sleep.
+void Analyzer::end_episode(Tid tid) {
+    const Thread* thread = timeline_.thread(tid);
+    if (!thread || thread->tag < kFirstRow) return;
+    ThreadDelays& row = rows_[thread->tag - kFirstRow];
+    const TscTime begin = std::exchange(row.episode, {});
+    if (begin == TscTime{} || row.episode_gaps != totals_.gaps) return;
+    row.longest_episode = std::max(row.longest_episode, timeline_.now() - begin);
 }
 
 void Analyzer::on_gap(CpuSide& side, const EventHeader& header, const GapEvent& event) {
@@ -207,8 +218,13 @@ ThreadDelays* Analyzer::row_of(const Thread& thread) {
     }
     const std::uint32_t index = free_rows_.back();
     free_rows_.pop_back();
-    rows_[index] =
-        ThreadDelays{.tid = thread.tid, .first = timeline_.now(), .last = {}, .is_dead = false, .by_kind = {}};
+    rows_[index] = ThreadDelays{.tid = thread.tid,
+                                .first = timeline_.now(),
+                                .last = {},
+                                .is_dead = false,
+                                .by_kind = {},
+                                .longest_episode = {},
+                                .episode = {}};
     timeline_.set_tag(thread.tid, index + kFirstRow);
     return &rows_[index];
 }
@@ -233,7 +249,14 @@ void Analyzer::on_delay(CpuSide& side, const Thread& thread) {
     ThreadDelays* row = row_of(thread);
     if (!row) return;
     row->last = thread.since;
-    if (const CpuTimeline* awaited = find_unsettled(timeline_, thread))
+    const CpuTimeline* awaited = find_unsettled(timeline_, thread);
+    if (thread.wait.kind == DelayKind::kWakeup) {
+        const auto& timer = thread.wait.waking.timer;
+        const TscTime due = timer.active ? std::min(timer.expiry, thread.wait.start) : thread.wait.start;
+        row->episode = awaited || doubts(timeline_, thread) != 0 ? TscTime{} : due;
+        row->episode_gaps = totals_.gaps;
+    }
+    if (awaited)
         side.late = postpone(thread, awaited->cpu());
     else if (!itemise(thread, side.open))
         return;

@@ -162,6 +162,7 @@ Json threads_of(const Analyzer& analyzer, const BillWriter& writer) {
         if (const auto found = analyzer.names().lookup(thread->tid, thread->last)) info = *found;
         Json row = thread_of(info);
         row["exited"] = thread->is_dead;
+        row["longest_episode"] = writer.ticks(thread->longest_episode);
         add_delays(row, *thread, writer);
         rows.push_back(std::move(row));
     }

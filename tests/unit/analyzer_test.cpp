@@ -138,4 +138,22 @@ BOOST_AUTO_TEST_CASE(repeated_and_damaged_records_are_counted) {
     BOOST_TEST(analyzer.totals().repeated == 4u);
 }
 
+BOOST_AUTO_TEST_CASE(an_episode_lasts_until_the_thread_sleeps_again) {
+    const auto episode = [](Trace trace) {
+        const Analysis analysis(std::move(trace), Analysis::only(kRt));
+        return analysis.analyzer.threads().at(0)->longest_episode.value;
+    };
+    Trace trace = asleep(kIdle);
+    woken(trace, 100).cpu(0).at(120).to(kRt, 0).at(125).preempt(kHigh).at(160).to(kRt);
+    BOOST_TEST(episode(trace) == 0);  // not over yet
+    trace.at(170).to(kIdle);
+    BOOST_TEST(episode(trace) == 70);
+    // A longer delay in which it ran at once and slept: 30 + 5.
+    BOOST_TEST(episode(Trace(woken(trace, 200)).cpu(0).at(230).to(kRt, 0).at(235).to(kIdle)) == 70);
+
+    Trace lossy = asleep(kIdle);
+    woken(lossy, 100).cpu(0).at(120).to(kRt, 0).at(130).gap(1, kRt).at(170).to(kIdle);
+    BOOST_TEST(episode(lossy) == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
