@@ -60,8 +60,8 @@ static __always_inline void emit_event(u32 kind, unsigned int slots, u64 payload
 		write_many(here, whole, kind, payload0, payload1, NULL);
 }
 
-/* Apart, so that the others need no room for the time. */
-static noinline void emit_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
+/* Apart, so that the others need no room for the time. Preemption disabled. */
+void hftmon_emit_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
 {
 	u64 start = hftmon_meter_start();
 
@@ -84,7 +84,7 @@ void hftmon_emit_event(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
 {
 	preempt_disable_notrace();
 	if (unlikely(!this_cpu_dec_return(hftmon_meter.countdown)))
-		emit_timed(kind, slots, payload0, payload1);
+		hftmon_emit_timed(kind, slots, payload0, payload1);
 	else
 		emit_event(kind, slots, payload0, payload1);
 	preempt_enable_notrace();

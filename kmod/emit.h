@@ -3,11 +3,13 @@
 #ifndef HFTMON_EMIT_H
 #define HFTMON_EMIT_H
 
+#include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/types.h>
 #include <hftmon/abi/record.h>
 #include <hftmon/abi/source.h>
 
+#include "meter.h"
 #include "running.h"
 #include "slot.h"
 #include "watch.h"
@@ -18,6 +20,7 @@
  * type, and above it the flags, of the record.
  */
 void hftmon_emit_event(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
+void hftmon_emit_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
 void hftmon_emit_name(unsigned int source, u32 kind, u64 payload0, u64 payload1,
 		      const char *comm);
 
@@ -28,19 +31,51 @@ static __always_inline void hftmon_emit_to(unsigned int slots, const struct hftm
 }
 
 /*
- * Sessions that want an event of this CPU which names up to two threads (0:
- * none). It concerns them and the one that runs here.
+ * The same for the few events that are most frequent, here and now: one session
+ * that records everything, which is the common case, pays for no other.
+ *
+ * Context: interrupts off.
  */
-static __always_inline unsigned int hftmon_emit_slots(unsigned int source, u32 tid, u32 other_tid)
+static __always_inline void hftmon_emit_hot(u32 kind, unsigned int slots, u64 payload0,
+					    u64 payload1)
+{
+	struct hftmon_ring *ring;
+
+	if (unlikely(slots != this_cpu_read(hftmon_cpu.sole))) {
+		hftmon_emit_event(kind, slots, payload0, payload1);
+		return;
+	}
+	if (unlikely(!this_cpu_dec_return(hftmon_meter.countdown))) {
+		hftmon_emit_timed(kind, slots, payload0, payload1);
+		return;
+	}
+	ring = this_cpu_read(hftmon_cpu.rings[__ffs(slots)]);
+	if (unlikely(hftmon_ring_write(&ring->core, (u16)kind, kind >> 16, payload0, payload1,
+				       NULL)) && READ_ONCE(ring->may_wake))
+		irq_work_queue(&ring->wake);
+}
+
+/*
+ * Sessions that want an event of this CPU: those that record everything here,
+ * and those that watch one of the threads that it concerns, that which runs here
+ * and up to two that it names (0: none).
+ */
+static __always_inline unsigned int hftmon_emit_slots_of(unsigned int source, u32 running_tid,
+							 u32 tid, u32 other_tid)
 {
 	unsigned int wanted = READ_ONCE(hftmon_wanted[source]);
 	unsigned int slots = wanted & this_cpu_read(hftmon_cpu.whole);
 
 	wanted &= this_cpu_read(hftmon_cpu.partial);
 	if (wanted)
-		slots |= wanted & (hftmon_watchers_of(hftmon_running_tid()) |
-				   hftmon_watchers_of(tid) | hftmon_watchers_of(other_tid));
+		slots |= wanted & (hftmon_watchers_of(running_tid) | hftmon_watchers_of(tid) |
+				   hftmon_watchers_of(other_tid));
 	return slots;
+}
+
+static __always_inline unsigned int hftmon_emit_slots(unsigned int source, u32 tid, u32 other_tid)
+{
+	return hftmon_emit_slots_of(source, hftmon_running_tid(), tid, other_tid);
 }
 
 /**

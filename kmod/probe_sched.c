@@ -19,43 +19,57 @@ static __always_inline bool stays_runnable(const struct task_struct *prev)
 	return prev->on_rq && !hftmon_dequeue_is_delayed(prev);
 }
 
-static noinline void record_switch(unsigned int slots, bool preempt,
-				   const struct task_struct *prev,
-				   const struct task_struct *next, unsigned int prev_state)
+/* The most frequent event: its words are put together without a struct in memory. */
+static noinline __noclone void record_switch(unsigned int slots, bool preempt,
+					     struct task_struct *prev,
+					     struct task_struct *next,
+					     unsigned int prev_state)
 {
-	struct hftmon_record event = {
-		.type = HFTMON_REC_SCHED_SWITCH,
-		.flags = (preempt ? HFTMON_SWITCH_PREEMPT : 0) |
-			 (stays_runnable(prev) ? HFTMON_SWITCH_PREV_QUEUED : 0) |
-			 (prev->policy << HFTMON_SWITCH_PREV_POLICY_SHIFT) |
-			 (next->policy << HFTMON_SWITCH_NEXT_POLICY_SHIFT),
-		.sched_switch = {
-			.prev_tid = prev->pid,
-			.next_tid = next->pid,
-			.prev_prio = prev->prio,
-			.next_prio = next->prio,
-			.prev_state = prev_state,
-		},
-	};
+	u64 tids = (u32)prev->pid | (u64)next->pid << 32;
+	u64 rest = (u16)prev->prio | (u32)next->prio << 16 | (u64)prev_state << 32;
+	u32 flags = (preempt ? HFTMON_SWITCH_PREEMPT : 0) |
+		    (stays_runnable(prev) ? HFTMON_SWITCH_PREV_QUEUED : 0) |
+		    (prev->policy << HFTMON_SWITCH_PREV_POLICY_SHIFT) |
+		    (next->policy << HFTMON_SWITCH_NEXT_POLICY_SHIFT);
 
-	hftmon_emit_to(slots, &event);
-	hftmon_running_next(prev, next->pid);
+	hftmon_emit_hot(HFTMON_REC_SCHED_SWITCH | flags << 16, slots, tids, rest);
+	hftmon_running_next(prev, tids >> 32);
 }
 
-/* The most frequent event: who filters it out pays no more than the question. */
-void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
-			       struct task_struct *next, unsigned int prev_state)
+static noinline void last_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
+				 unsigned int prev_state)
 {
-	unsigned int slots;
+	unsigned int slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid,
+						  next->pid, 0);
 
-	if (unlikely(prev_state & TASK_DEAD))
-		hftmon_emit_dead(prev);
-	slots = hftmon_emit_slots(HFTMON_SOURCE_SCHED_SWITCH, next->pid, 0);
+	hftmon_emit_dead(prev);
 	if (slots)
 		record_switch(slots, preempt, prev, next, prev_state);
 	else
 		hftmon_running_next(prev, next->pid);
 }
+
+/* Calls nothing before the filter has passed: then it needs no stack for that. */
+void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
+			       struct task_struct *next, unsigned int prev_state)
+{
+	unsigned int slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid,
+						  next->pid, 0);
+
+	if (unlikely(prev_state & TASK_DEAD))
+		last_switch(preempt, prev, next, prev_state);
+	else if (slots)
+		record_switch(slots, preempt, prev, next, prev_state);
+	else
+		hftmon_running_next(prev, next->pid);
+}
+
+/* record_switch() relies on it. */
+static_assert(offsetof(struct hftmon_sched_switch, prev_tid) == 0 &&
+	      offsetof(struct hftmon_sched_switch, next_tid) == 4 &&
+	      offsetof(struct hftmon_sched_switch, prev_prio) == 8 &&
+	      offsetof(struct hftmon_sched_switch, next_prio) == 10 &&
+	      offsetof(struct hftmon_sched_switch, prev_state) == 12);
 
 static __always_inline u16 calling_context(void)
 {

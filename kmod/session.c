@@ -280,9 +280,9 @@ static void enable_ring(void *arg)
 	/* Pairs with hftmon_session_cpu_stats(): the meter before. */
 	smp_store_release(&ring->enabled, true);
 	if (partial)
-		WRITE_ONCE(here->partial, here->partial | BIT(session->slot));
+		hftmon_cpu_set(here, here->whole, here->partial | BIT(session->slot));
 	else
-		WRITE_ONCE(here->whole, here->whole | BIT(session->slot));
+		hftmon_cpu_set(here, here->whole | BIT(session->slot), here->partial);
 }
 
 /**

@@ -78,8 +78,7 @@ void hftmon_slot_clear(int slot, const struct cpumask *cpus)
 	for_each_cpu(cpu, cpus) {
 		struct hftmon_cpu *there = per_cpu_ptr(&hftmon_cpu, cpu);
 
-		WRITE_ONCE(there->whole, there->whole & ~BIT(slot));
-		WRITE_ONCE(there->partial, there->partial & ~BIT(slot));
+		hftmon_cpu_set(there, there->whole & ~BIT(slot), there->partial & ~BIT(slot));
 		there->rings[slot] = NULL;
 	}
 }

@@ -5,6 +5,7 @@
 
 #include <linux/bits.h>
 #include <linux/cpumask.h>
+#include <linux/log2.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
@@ -18,18 +19,29 @@
  * struct hftmon_cpu - the slots of one CPU
  * @whole:   sessions that record every event here
  * @partial: sessions that record here what concerns the threads they watch
+ * @sole:    the same as @whole if that is one session, else 0
  * @rings:   where to, by slot; valid for the bits above
  *
  * The masks are written on that CPU with interrupts off to add a session, and
  * from elsewhere once no probe can look at its bit any more.
  */
 struct hftmon_cpu {
-	u8 whole;
-	u8 partial;
+	u32 whole;
+	u32 partial;
+	u32 sole;
 	struct hftmon_ring *rings[HFTMON_MAX_SESSIONS];
 };
 
 DECLARE_PER_CPU(struct hftmon_cpu, hftmon_cpu);
+
+/* Both masks at once; who reads them beside it finds at worst no sole session. */
+static inline void hftmon_cpu_set(struct hftmon_cpu *cpu, u32 whole, u32 partial)
+{
+	WRITE_ONCE(cpu->sole, 0);
+	WRITE_ONCE(cpu->whole, whole);
+	WRITE_ONCE(cpu->partial, partial);
+	WRITE_ONCE(cpu->sole, is_power_of_2(whole) ? whole : 0);
+}
 
 int hftmon_slot_get(void);
 void hftmon_slot_put(int slot);
