@@ -34,7 +34,7 @@ static __always_inline void hftmon_emit_to(unsigned int slots, const struct hftm
  * The same for the few events that are most frequent, here and now: one session
  * that records everything, which is the common case, pays for no other.
  *
- * Context: interrupts off.
+ * Context: preemption disabled.
  */
 static __always_inline void hftmon_emit_hot(u32 kind, unsigned int slots, u64 payload0,
 					    u64 payload1)

@@ -82,20 +82,26 @@ static __always_inline u16 calling_context(void)
 	return HFTMON_CONTEXT_TASK;
 }
 
+static noinline __noclone void record_wake(u16 type, unsigned int slots, struct task_struct *task)
+{
+	u64 tids = (u32)task->pid | (u64)current->pid << 32;
+	u64 rest = (u16)task->prio | (u32)task_cpu(task) << 16;
+
+	hftmon_emit_hot(type | (u32)calling_context() << 16, slots, tids, rest);
+}
+
+/* record_wake() relies on it. */
+static_assert(offsetof(struct hftmon_sched_wake, tid) == 0 &&
+	      offsetof(struct hftmon_sched_wake, waker_tid) == 4 &&
+	      offsetof(struct hftmon_sched_wake, prio) == 8 &&
+	      offsetof(struct hftmon_sched_wake, target_cpu) == 10);
+
 static __always_inline void emit_wake(unsigned int source, u16 type, struct task_struct *task)
 {
-	struct hftmon_record event = {
-		.type = type,
-		.flags = calling_context(),
-		.wake = {
-			.tid = task->pid,
-			.waker_tid = current->pid,
-			.prio = task->prio,
-			.target_cpu = task_cpu(task),
-		},
-	};
+	unsigned int slots = hftmon_emit_slots(source, task->pid, 0);
 
-	hftmon_emit_about(source, &event, task->pid);
+	if (slots)
+		record_wake(type, slots, task);
 }
 
 void hftmon_probe_sched_waking(void *data, struct task_struct *task)
