@@ -170,8 +170,8 @@ void Timeline::missing(CpuId id, TscTime at) {
 void Timeline::lose_sight() {
     threads_.for_each([&](Thread& thread) {
         if (thread.state == ThreadState::kUnknown) return;
-        const CpuTimeline* cpu = place(thread.cpu);
-        if (thread.state == ThreadState::kRunning && cpu && !cpu->partial()) return;
+        const CpuTimeline* runs_on = this->cpu(thread.cpu);
+        if (thread.state == ThreadState::kRunning && runs_on && !runs_on->partial()) return;
         thread.enter(ThreadState::kUnknown, now_);
         thread.waking_pending = false;
         thread.softirq.active = false;

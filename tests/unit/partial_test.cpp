@@ -8,6 +8,8 @@ using namespace hftmon::test;
 namespace {
 
 constexpr unsigned kPrev = HFTMON_SWITCH_PREV_PARTIAL, kNext = HFTMON_SWITCH_NEXT_PARTIAL;
+/// Of CPU_STATE: threads may not be watched any longer.
+constexpr unsigned kFewer = HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED;
 
 /// CPU 0 is partial, kRt alone is watched; it runs from 10 on.
 Trace watched() { return Trace().cpu(0).at(0).runs(kIdle).flag(HFTMON_CPU_STATE_PARTIAL).at(10).to(kRt).flag(kPrev); }
@@ -102,10 +104,9 @@ BOOST_AUTO_TEST_CASE(who_is_watched_may_change) {
 }
 
 BOOST_AUTO_TEST_CASE(who_is_no_longer_watched_does_not_wait_for_ever) {
-    const unsigned fewer = HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED;
     // It loses the CPU at 50, is not watched from 60 to 500, runs meanwhile, and gets the CPU back at 520.
     Trace trace = watched();
-    trace.at(50).preempt(kHigh).flag(kNext).at(60).runs(kHigh).flag(fewer);
+    trace.at(50).preempt(kHigh).flag(kNext).at(60).runs(kHigh).flag(kFewer);
     trace.at(500).runs(kLow).flag(HFTMON_CPU_STATE_PARTIAL).at(520).to(kRt).flag(kPrev);
     trace.at(550).preempt(kHigh).flag(kNext).at(560).to(kRt).flag(kPrev);
     const One one(trace);
@@ -114,9 +115,8 @@ BOOST_AUTO_TEST_CASE(who_is_no_longer_watched_does_not_wait_for_ever) {
 }
 
 BOOST_AUTO_TEST_CASE(watched_again_a_moment_before_the_cpu_says_so) {
-    const unsigned fewer = HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED;
     Trace trace = watched();
-    trace.at(50).to(kIdle).flag(kNext).at(60).runs(kIdle).flag(fewer);
+    trace.at(50).to(kIdle).flag(kNext).at(60).runs(kIdle).flag(kFewer);
     // In between kRt has got the CPU. Its mark is set, then each CPU is told.
     trace.assume(kRt).at(500).preempt(kHigh).flag(kNext).at(501).runs(kHigh).flag(HFTMON_CPU_STATE_PARTIAL);
     trace.at(520).to(kRt).flag(kPrev);
@@ -126,10 +126,11 @@ BOOST_AUTO_TEST_CASE(watched_again_a_moment_before_the_cpu_says_so) {
 }
 
 BOOST_AUTO_TEST_CASE(on_a_cpu_that_is_recorded_whole_a_thread_is_not_lost_sight_of) {
-    const unsigned fewer = HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED;
     Trace trace = watched();
-    trace.cpu(1).at(0).runs(kFairA).at(60).cpu(0).runs(kRt).flag(fewer).cpu(1).at(100).to(kIdle);
+    trace.cpu(1).at(0).runs(kFairA).at(60).cpu(0).runs(kRt).flag(kFewer).cpu(1).at(100).to(kIdle);
     const Analysis analysis(trace, Analysis::only(kFairA));
+    const Thread& thread = *analysis.analyzer.timeline().thread(Tid{kFairA.tid});
+    BOOST_TEST(thread.spent[static_cast<std::size_t>(ThreadState::kRunning)] == TscTicks{100});
     BOOST_TEST(analysis.analyzer.timeline().cpu(CpuId{1})->time_of(kThread) == TscTicks{100});
     BOOST_TEST(analysis.analyzer.anomalies().total() == 0u);
 }
