@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -13,10 +14,14 @@
 
 #include "chardev.h"
 #include "clock.h"
+#include "duration.h"
+#include "governor.h"
 #include "hook.h"
+#include "meter.h"
 #include "rights.h"
 #include "session.h"
 #include "threads.h"
+#include "trigger.h"
 
 /* A bitmap of 8192 CPUs, the ABI's limit. */
 #define MAX_CPU_MASK_BYTES (8192 / 8)
@@ -62,6 +67,8 @@ static int ioctl_info(struct hftmon_session *session, void __user *uarg)
 		.flags = hftmon_clock_invariant() ? HFTMON_INFO_TSC_INVARIANT : 0,
 		.tsc_khz = hftmon_clock_khz(),
 		.sources_available = hftmon_hook_available(),
+		.durations_available =
+			hftmon_durations_of(HFTMON_DURATION_ALL, hftmon_hook_available()),
 	};
 	hftmon_session_info(session, &info);
 	return copy_out(uarg, &info, sizeof(info));
@@ -97,8 +104,6 @@ static int ioctl_setup(struct hftmon_session *session, void __user *uarg)
 
 	if (err)
 		return err;
-	if (setup.reserved0)
-		return -EINVAL;
 	if (!alloc_cpumask_var(&cpus, GFP_KERNEL))
 		return -ENOMEM;
 	err = -ENOMEM;
@@ -132,6 +137,25 @@ static int ioctl_watch(struct hftmon_session *session, void __user *uarg)
 	return err ?: copy_out(uarg, &watch, sizeof(watch));
 }
 
+static int ioctl_trigger(struct hftmon_session *session, void __user *uarg)
+{
+	struct hftmon_trigger trigger;
+	int err = COPY_ARG(trigger, uarg);
+
+	return err ?: hftmon_session_trigger(session, &trigger);
+}
+
+static int ioctl_spikes(struct hftmon_session *session, void __user *uarg)
+{
+	struct hftmon_spikes spikes;
+	int err = COPY_ARG(spikes, uarg);
+
+	if (err)
+		return err;
+	err = hftmon_session_spikes(session, &spikes);
+	return err ?: copy_out(uarg, &spikes, sizeof(spikes));
+}
+
 static int ioctl_sources(void __user *uarg)
 {
 	struct hftmon_source_status entries[HFTMON_SOURCE_COUNT] = {};
@@ -162,6 +186,31 @@ static int ioctl_cpu_stats(struct hftmon_session *session, void __user *uarg)
 	if (err)
 		return err;
 	return copy_out(uarg, &stats, sizeof(stats));
+}
+
+static int ioctl_costs(void __user *uarg)
+{
+	struct hftmon_source_cost entries[HFTMON_COST_COUNT];
+	struct hftmon_costs costs;
+	u32 room, cpu;
+	int err = COPY_ARG(costs, uarg);
+
+	if (err)
+		return err;
+	if (costs.reserved0)
+		return -EINVAL;
+	if (costs.cpu >= nr_cpu_ids)
+		return -ENXIO;
+	cpu = array_index_nospec(costs.cpu, nr_cpu_ids);
+	if (!cpu_possible(cpu))
+		return -ENXIO;
+	hftmon_meter_read_costs(cpu, entries);
+	hftmon_governor_tell(cpu, &costs);
+	room = min_t(u32, costs.count, HFTMON_COST_COUNT);
+	costs.count = HFTMON_COST_COUNT;
+	if (copy_to_user(u64_to_user_ptr(costs.entries), entries, room * sizeof(*entries)))
+		return -EFAULT;
+	return copy_out(uarg, &costs, sizeof(costs));
 }
 
 static int ioctl_clock_sync(void __user *uarg)
@@ -225,15 +274,41 @@ static long hftmon_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_sources(uarg);
 	case HFTMON_IOC_CPU_STATS:
 		return ioctl_cpu_stats(session, uarg);
+	case HFTMON_IOC_COSTS:
+		return ioctl_costs(uarg);
 	case HFTMON_IOC_CLOCK_SYNC:
 		return ioctl_clock_sync(uarg);
 	case HFTMON_IOC_THREADS:
 		return ioctl_threads(session, uarg);
 	case HFTMON_IOC_WATCH:
 		return ioctl_watch(session, uarg);
+	case HFTMON_IOC_TRIGGER:
+		return ioctl_trigger(session, uarg);
+	case HFTMON_IOC_SPIKES:
+		return ioctl_spikes(session, uarg);
 	default:
 		return -ENOTTY;
 	}
+}
+
+/*
+ * Only the reader's page can be mapped writable, now or by mprotect() later;
+ * nothing can be private or executable.
+ */
+static int restrict_mapping(struct vm_area_struct *vma, u64 region)
+{
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	vm_flags_clear(vma, VM_MAYEXEC);
+	if (region != HFTMON_MMAP_READER) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EPERM;
+		vm_flags_clear(vma, VM_MAYWRITE);
+	}
+	return 0;
 }
 
 /*
@@ -249,15 +324,22 @@ static int hftmon_mmap(struct file *file, struct vm_area_struct *vma)
 	u64 region = (offset >> HFTMON_MMAP_REGION_SHIFT) &
 		     (BIT_ULL(HFTMON_MMAP_CPU_SHIFT - HFTMON_MMAP_REGION_SHIFT) - 1);
 	struct hftmon_ring *ring;
+	int err;
 
 	if (offset & (BIT_ULL(HFTMON_MMAP_REGION_SHIFT) - 1))
 		return -EINVAL;
 	if (cpu >= nr_cpu_ids)
 		return -ENXIO;
+	cpu = array_index_nospec(cpu, nr_cpu_ids);
 	ring = hftmon_session_ring(session, cpu);
 	if (!ring)
 		return -ENXIO;
-	return hftmon_ring_mmap(ring, vma, region);
+	err = restrict_mapping(vma, region);
+	if (err)
+		return err;
+	if (region != HFTMON_MMAP_HISTOGRAMS)
+		return hftmon_ring_mmap(ring, vma, region);
+	return hftmon_session_durations(session) ? hftmon_durations_mmap(cpu, vma) : -ENXIO;
 }
 
 static __poll_t hftmon_poll(struct file *file, poll_table *wait)
@@ -268,6 +350,8 @@ static __poll_t hftmon_poll(struct file *file, poll_table *wait)
 	poll_wait(file, &session->pollers, wait);
 	if (hftmon_session_readable(session))
 		events |= EPOLLIN | EPOLLRDNORM;
+	if (hftmon_session_has_spike(session))
+		events |= EPOLLPRI;
 	if (hftmon_session_state(session) == HFTMON_SESSION_STOPPED)
 		events |= EPOLLHUP;
 	return events;
@@ -279,7 +363,7 @@ static int hftmon_open(struct inode *inode, struct file *file)
 
 	if (err)
 		return err;
-	file->private_data = hftmon_session_create();
+	file->private_data = hftmon_session_create(hftmon_may_see_addresses());
 	return file->private_data ? 0 : -ENOMEM;
 }
 

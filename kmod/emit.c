@@ -60,13 +60,25 @@ static __always_inline void emit_event(u32 kind, unsigned int slots, u64 payload
 		write_many(here, whole, kind, payload0, payload1, NULL);
 }
 
+/* What hftmon_emit_hot() could not do; the meter has counted it. Preemption disabled. */
+void hftmon_emit_again(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
+{
+	emit_event(kind, slots, payload0, payload1);
+}
+
+void hftmon_emit_wake(struct hftmon_ring *ring)
+{
+	if (READ_ONCE(ring->may_wake))
+		irq_work_queue(&ring->wake);
+}
+
 /* Apart, so that the others need no room for the time. Preemption disabled. */
 void hftmon_emit_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
 {
 	u64 start = hftmon_meter_start();
 
 	emit_event(kind, slots, payload0, payload1);
-	hftmon_meter_stop(start);
+	hftmon_meter_stop(start, hftmon_meter_source(kind, payload0));
 }
 
 /**
@@ -83,11 +95,30 @@ void hftmon_emit_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
 void hftmon_emit_event(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
 {
 	preempt_disable_notrace();
-	if (unlikely(!this_cpu_dec_return(hftmon_meter.countdown)))
+	if (hftmon_meter_due())
 		hftmon_emit_timed(kind, slots, payload0, payload1);
 	else
 		emit_event(kind, slots, payload0, payload1);
 	preempt_enable_notrace();
+}
+
+/* The same of a switch, at the end of its probe; current is who leaves. */
+void hftmon_emit_switch(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
+{
+	hftmon_emit_event(kind, slots, payload0, payload1);
+	hftmon_running_next(current, payload0 >> 32);
+}
+
+void hftmon_emit_switch_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
+{
+	hftmon_emit_timed(kind, slots, payload0, payload1);
+	hftmon_running_next(current, payload0 >> 32);
+}
+
+void hftmon_emit_switch_again(u32 kind, unsigned int slots, u64 payload0, u64 payload1)
+{
+	emit_event(kind, slots, payload0, payload1);
+	hftmon_running_next(current, payload0 >> 32);
 }
 
 /**
@@ -107,13 +138,13 @@ void hftmon_emit_name(unsigned int source, u32 kind, u64 payload0, u64 payload1,
 	u64 start = 0;
 
 	preempt_disable_notrace();
-	if (unlikely(!this_cpu_dec_return(hftmon_meter.countdown)))
+	if (hftmon_meter_due())
 		start = hftmon_meter_start();
 	here = this_cpu_ptr(&hftmon_cpu);
-	write_many(here, READ_ONCE(hftmon_wanted[source]) &
+	write_many(here, this_cpu_read(hftmon_wanted[source]) &
 		   (READ_ONCE(here->whole) | READ_ONCE(here->partial)), kind, payload0, payload1,
 		   comm);
 	if (unlikely(start))
-		hftmon_meter_stop(start);
+		hftmon_meter_stop(start, source);
 	preempt_enable_notrace();
 }

@@ -30,29 +30,55 @@ static __always_inline void hftmon_emit_to(unsigned int slots, const struct hftm
 			  event->payload[1]);
 }
 
+/* What hftmon_emit_hot() leaves to others. Those of switches note who comes, too. */
+void hftmon_emit_again(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
+void hftmon_emit_wake(struct hftmon_ring *ring);
+void hftmon_emit_switch(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
+void hftmon_emit_switch_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
+void hftmon_emit_switch_again(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
+
 /*
- * The same for the few events that are most frequent, here and now: one session
- * that records everything, which is the common case, pays for no other.
+ * hftmon_emit_event() for the few events that are most frequent, here and now: one
+ * session that records everything, which is the common case, pays for no other.
+ * Whatever is uncommon is a call at the very end, so nothing has to be saved.
+ * @is_switch: a constant; the upper half of @payload0 is the thread that comes.
  *
  * Context: preemption disabled.
  */
 static __always_inline void hftmon_emit_hot(u32 kind, unsigned int slots, u64 payload0,
-					    u64 payload1)
+					    u64 payload1, bool is_switch)
 {
+	enum hftmon_ring_outcome outcome;
 	struct hftmon_ring *ring;
 
 	if (unlikely(slots != this_cpu_read(hftmon_cpu.sole))) {
-		hftmon_emit_event(kind, slots, payload0, payload1);
+		if (is_switch)
+			hftmon_emit_switch(kind, slots, payload0, payload1);
+		else
+			hftmon_emit_event(kind, slots, payload0, payload1);
 		return;
 	}
-	if (unlikely(!this_cpu_dec_return(hftmon_meter.countdown))) {
-		hftmon_emit_timed(kind, slots, payload0, payload1);
+	if (hftmon_meter_due()) {
+		if (is_switch)
+			hftmon_emit_switch_timed(kind, slots, payload0, payload1);
+		else
+			hftmon_emit_timed(kind, slots, payload0, payload1);
 		return;
 	}
-	ring = this_cpu_read(hftmon_cpu.rings[__ffs(slots)]);
-	if (unlikely(hftmon_ring_write(&ring->core, (u16)kind, kind >> 16, payload0, payload1,
-				       NULL)) && READ_ONCE(ring->may_wake))
-		irq_work_queue(&ring->wake);
+	/* No other's: that may follow only after STOP has waited for this probe. */
+	ring = this_cpu_read(hftmon_cpu.sole_ring);
+	outcome = hftmon_ring_try(&ring->core, (u16)kind, kind >> 16, payload0, payload1, true);
+	if (unlikely(outcome == HFTMON_RING_NO_ROOM)) {
+		if (is_switch)
+			hftmon_emit_switch_again(kind, slots, payload0, payload1);
+		else
+			hftmon_emit_again(kind, slots, payload0, payload1);
+		return;
+	}
+	if (is_switch)
+		hftmon_running_next(current, payload0 >> 32);
+	if (unlikely(outcome == HFTMON_RING_WAKE))
+		hftmon_emit_wake(ring);
 }
 
 /*
@@ -63,7 +89,7 @@ static __always_inline void hftmon_emit_hot(u32 kind, unsigned int slots, u64 pa
 static __always_inline unsigned int hftmon_emit_slots_of(unsigned int source, u32 running_tid,
 							 u32 tid, u32 other_tid)
 {
-	unsigned int wanted = READ_ONCE(hftmon_wanted[source]);
+	unsigned int wanted = this_cpu_read(hftmon_wanted[source]);
 	unsigned int slots = wanted & this_cpu_read(hftmon_cpu.whole);
 
 	wanted &= this_cpu_read(hftmon_cpu.partial);
@@ -108,6 +134,33 @@ static __always_inline void hftmon_emit_about(unsigned int source,
 static __always_inline void hftmon_emit(unsigned int source, const struct hftmon_record *event)
 {
 	hftmon_emit_about(source, event, 0);
+}
+
+/**
+ * hftmon_emit_function() - write one event that tells a function of the kernel
+ * @source:   enum hftmon_source
+ * @type:     of the record
+ * @function: its address, or NULL
+ * @payload0: the first half of the payload, without it
+ * @payload1: the second
+ * @shift:    bit of @payload0 or (from 64 on) @payload1 where its low 32 bits go
+ * @object:   @payload1 is the address of one, too
+ *
+ * Sessions that must not see addresses get it without them.
+ */
+static __always_inline void hftmon_emit_function(unsigned int source, u16 type,
+						 const void *function, u64 payload0,
+						 u64 payload1, unsigned int shift, bool object)
+{
+	unsigned int slots = hftmon_emit_slots(source, 0, 0);
+	unsigned int seeing = slots & READ_ONCE(hftmon_slots_seeing);
+	u64 low = (u32)(unsigned long)function;
+
+	if (seeing)
+		hftmon_emit_event(type, seeing, payload0 | (shift < 64 ? low << shift : 0),
+				  payload1 | (shift < 64 ? 0 : low << (shift - 64)));
+	if (slots & ~seeing)
+		hftmon_emit_event(type, slots & ~seeing, payload0, object ? 0 : payload1);
 }
 
 /**

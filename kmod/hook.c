@@ -19,7 +19,7 @@ struct hook {
  * struct source - one bit of a session's mask
  * @hooks: the tracepoint, or the entry/exit pair, of the source
  * @known: this build knows the kernel's prototypes
- * @users: running sessions that record it
+ * @users: running sessions that record it, or count durations by it
  * @state: enum hftmon_source_state
  * @error: of the hook that failed last
  */
@@ -47,7 +47,7 @@ struct source {
 		.known = HAVE_local_timer_entry && HAVE_local_timer_exit }
 
 static struct source sources[HFTMON_SOURCE_COUNT] = {
-	ONE(SCHED_SWITCH, sched_switch, HAVE_sched_switch),
+	ONE(SCHED_SWITCH, sched_switch, HFTMON_HAVE_SWITCH),
 	ONE(SCHED_WAKING, sched_waking, HAVE_sched_waking),
 	ONE(SCHED_WAKEUP, sched_wakeup, HAVE_sched_wakeup),
 	ONE(SCHED_WAKEUP_NEW, sched_wakeup_new, HAVE_sched_wakeup_new),
@@ -88,6 +88,23 @@ static struct source sources[HFTMON_SOURCE_COUNT] = {
 	ONE(CPU_FREQUENCY, cpu_frequency, HAVE_cpu_frequency),
 	ONE(SIGNAL_GENERATE, signal_generate, HAVE_signal_generate),
 	ONE(SIGNAL_DELIVER, signal_deliver, HAVE_signal_deliver),
+	ONE(HRTIMER_START, hrtimer_start, HFTMON_HAVE_HRTIMER_START),
+	PAIR(TIMER_EXPIRE, timer_expire, HAVE_timer_expire_entry && HAVE_timer_expire_exit),
+	ONE(WORKQUEUE_QUEUE_WORK, workqueue_queue_work, HFTMON_HAVE_QUEUE_WORK),
+	[HFTMON_SOURCE_WORKQUEUE_EXECUTE] = {
+		.hooks = { HOOK(workqueue_execute_start), HOOK(workqueue_execute_end) },
+		.known = HAVE_workqueue_execute_start && HAVE_workqueue_execute_end },
+	PAIR(TASKLET, tasklet, HAVE_tasklet_entry && HAVE_tasklet_exit),
+	ONE(CSD_QUEUE_CPU, csd_queue_cpu, HAVE_csd_queue_cpu),
+	PAIR(CSD_FUNCTION, csd_function, HAVE_csd_function_entry && HAVE_csd_function_exit),
+	ONE(NAPI_POLL, napi_poll, HAVE_napi_poll),
+	ONE(NETIF_RECEIVE_SKB, netif_receive_skb, HAVE_netif_receive_skb),
+	ONE(NET_DEV_QUEUE, net_dev_queue, HAVE_net_dev_queue),
+	ONE(NET_DEV_START_XMIT, net_dev_start_xmit, HAVE_net_dev_start_xmit),
+	ONE(BLOCK_RQ_ISSUE, block_rq_issue, HAVE_block_rq_issue),
+	ONE(BLOCK_RQ_COMPLETE, block_rq_complete, HFTMON_HAVE_BLOCK_COMPLETE),
+	ONE(SYS_ENTER, sys_enter, HAVE_sys_enter),
+	ONE(SYS_EXIT, sys_exit, HAVE_sys_exit),
 };
 
 /* Of no session: what keeps the threads that are watched known; see watch.c. */

@@ -8,6 +8,7 @@
 
 #include "chardev.h"
 #include "clock.h"
+#include "governor.h"
 #include "hook.h"
 #include "hotplug.h"
 #include "session.h"
@@ -21,9 +22,12 @@ static int __init hftmon_init(void)
 	err = hftmon_sessions_init();
 	if (err)
 		return err;
-	err = hftmon_hotplug_init();
+	err = hftmon_governor_init();
 	if (err)
 		goto err_sessions;
+	err = hftmon_hotplug_init();
+	if (err)
+		goto err_governor;
 	err = hftmon_chardev_register();
 	if (err)
 		goto err_hotplug;
@@ -35,6 +39,8 @@ static int __init hftmon_init(void)
 
 err_hotplug:
 	hftmon_hotplug_exit();
+err_governor:
+	hftmon_governor_exit();
 err_sessions:
 	hftmon_sessions_exit();
 	return err;
@@ -45,6 +51,7 @@ static void __exit hftmon_exit(void)
 	/* No file is open: sessions are gone, and nothing is hooked. */
 	hftmon_chardev_unregister();
 	hftmon_hotplug_exit();
+	hftmon_governor_exit();
 	hftmon_sessions_exit();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Interrupt probes: hard and soft interrupts, x86 vectors, NMI handlers. */
+#include "duration.h"
 #include "emit.h"
 #include "probes.h"
 
@@ -11,6 +12,7 @@ void hftmon_probe_irq_handler_entry(void *data, int irq, struct irqaction *actio
 	};
 
 	hftmon_emit(HFTMON_SOURCE_IRQ_HANDLER, &event);
+	hftmon_duration_entry(HFTMON_DURATION_HARDIRQ);
 }
 
 void hftmon_probe_irq_handler_exit(void *data, int irq, struct irqaction *action, int ret)
@@ -21,6 +23,7 @@ void hftmon_probe_irq_handler_exit(void *data, int irq, struct irqaction *action
 	};
 
 	hftmon_emit(HFTMON_SOURCE_IRQ_HANDLER, &event);
+	hftmon_duration_exit(HFTMON_DURATION_HARDIRQ, irq);
 }
 
 static __always_inline void emit_softirq(unsigned int source, u16 type, unsigned int vec)
@@ -41,11 +44,13 @@ void hftmon_probe_softirq_raise(void *data, unsigned int vec)
 void hftmon_probe_softirq_entry(void *data, unsigned int vec)
 {
 	emit_softirq(HFTMON_SOURCE_SOFTIRQ, HFTMON_REC_SOFTIRQ_ENTRY, vec);
+	hftmon_duration_entry(HFTMON_DURATION_SOFTIRQ);
 }
 
 void hftmon_probe_softirq_exit(void *data, unsigned int vec)
 {
 	emit_softirq(HFTMON_SOURCE_SOFTIRQ, HFTMON_REC_SOFTIRQ_EXIT, vec);
+	hftmon_duration_exit(HFTMON_DURATION_SOFTIRQ, vec);
 }
 
 /* The vector kinds stand in the order of their sources. */
@@ -77,11 +82,13 @@ static __always_inline void emit_vector(void *data, u16 type, int vector)
 void hftmon_probe_vector_entry(void *data, int vector)
 {
 	emit_vector(data, HFTMON_REC_VECTOR_ENTRY, vector);
+	hftmon_duration_entry(HFTMON_DURATION_VECTOR);
 }
 
 void hftmon_probe_vector_exit(void *data, int vector)
 {
 	emit_vector(data, HFTMON_REC_VECTOR_EXIT, vector);
+	hftmon_duration_exit(HFTMON_DURATION_VECTOR, VECTOR_KIND((unsigned long)data));
 }
 
 void hftmon_probe_nmi_handler(void *data, void *handler, s64 delta_ns, int handled)
@@ -92,6 +99,8 @@ void hftmon_probe_nmi_handler(void *data, void *handler, s64 delta_ns, int handl
 	};
 
 	hftmon_emit(HFTMON_SOURCE_NMI_HANDLER, &event);
+	if (static_branch_unlikely(&hftmon_durations_counted))
+		hftmon_duration_nmi(delta_ns);
 }
 
 static void __maybe_unused check_types(void)

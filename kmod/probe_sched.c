@@ -3,6 +3,7 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 
+#include "duration.h"
 #include "emit.h"
 #include "probes.h"
 #include "running.h"
@@ -32,33 +33,40 @@ static noinline __noclone void record_switch(unsigned int slots, bool preempt,
 		    (prev->policy << HFTMON_SWITCH_PREV_POLICY_SHIFT) |
 		    (next->policy << HFTMON_SWITCH_NEXT_POLICY_SHIFT);
 
-	hftmon_emit_hot(HFTMON_REC_SCHED_SWITCH | flags << 16, slots, tids, rest);
-	hftmon_running_next(prev, tids >> 32);
+	hftmon_emit_hot(HFTMON_REC_SCHED_SWITCH | flags << 16, slots, tids, rest, true);
 }
 
-static noinline void last_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-				 unsigned int prev_state)
+/* A thread's last switch, or durations are counted. */
+static noinline void other_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
+				  unsigned int prev_state)
 {
 	unsigned int slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid,
 						  next->pid, 0);
+	bool dead = prev_state & TASK_DEAD;
 
-	hftmon_emit_dead(prev);
+	if (dead)
+		hftmon_emit_dead(prev);
 	if (slots)
 		record_switch(slots, preempt, prev, next, prev_state);
 	else
 		hftmon_running_next(prev, next->pid);
+	if (static_branch_unlikely(&hftmon_durations_counted))
+		hftmon_duration_switch(prev, next, stays_runnable(prev), dead);
 }
 
 /* Calls nothing before the filter has passed: then it needs no stack for that. */
-void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
-			       struct task_struct *next, unsigned int prev_state)
+void hftmon_probe_sched_switch(void *data, HFTMON_SWITCH_ARGS)
 {
-	unsigned int slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid,
-						  next->pid, 0);
+	unsigned int prev_state = HFTMON_SWITCH_PREV_STATE;
+	unsigned int slots;
 
-	if (unlikely(prev_state & TASK_DEAD))
-		last_switch(preempt, prev, next, prev_state);
-	else if (slots)
+	if (static_branch_unlikely(&hftmon_durations_counted) ||
+	    unlikely(prev_state & TASK_DEAD)) {
+		other_switch(preempt, prev, next, prev_state);
+		return;
+	}
+	slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid, next->pid, 0);
+	if (slots)
 		record_switch(slots, preempt, prev, next, prev_state);
 	else
 		hftmon_running_next(prev, next->pid);
@@ -87,7 +95,7 @@ static noinline __noclone void record_wake(u16 type, unsigned int slots, struct 
 	u64 tids = (u32)task->pid | (u64)current->pid << 32;
 	u64 rest = (u16)task->prio | (u32)task_cpu(task) << 16;
 
-	hftmon_emit_hot(type | (u32)calling_context() << 16, slots, tids, rest);
+	hftmon_emit_hot(type | (u32)calling_context() << 16, slots, tids, rest, false);
 }
 
 /* record_wake() relies on it. */
@@ -107,16 +115,22 @@ static __always_inline void emit_wake(unsigned int source, u16 type, struct task
 void hftmon_probe_sched_waking(void *data, struct task_struct *task)
 {
 	emit_wake(HFTMON_SOURCE_SCHED_WAKING, HFTMON_REC_SCHED_WAKING, task);
+	if (static_branch_unlikely(&hftmon_durations_counted))
+		hftmon_duration_waking(task);
 }
 
 void hftmon_probe_sched_wakeup(void *data, struct task_struct *task)
 {
 	emit_wake(HFTMON_SOURCE_SCHED_WAKEUP, HFTMON_REC_SCHED_WAKEUP, task);
+	if (static_branch_unlikely(&hftmon_durations_counted))
+		hftmon_duration_wakeup(task);
 }
 
 void hftmon_probe_sched_wakeup_new(void *data, struct task_struct *task)
 {
 	emit_wake(HFTMON_SOURCE_SCHED_WAKEUP_NEW, HFTMON_REC_SCHED_WAKEUP_NEW, task);
+	if (static_branch_unlikely(&hftmon_durations_counted))
+		hftmon_duration_wakeup_new(task);
 }
 
 void hftmon_probe_sched_migrate_task(void *data, struct task_struct *task, int dest_cpu)
@@ -220,7 +234,7 @@ void hftmon_probe_sched_swap_numa(void *data, struct task_struct *task, int cpu,
 
 static void __maybe_unused check_types(void)
 {
-	HFTMON_CHECK_sched_switch(hftmon_probe_sched_switch);
+	HFTMON_CHECK_SWITCH(hftmon_probe_sched_switch);
 	HFTMON_CHECK_sched_waking(hftmon_probe_sched_waking);
 	HFTMON_CHECK_sched_wakeup(hftmon_probe_sched_wakeup);
 	HFTMON_CHECK_sched_wakeup_new(hftmon_probe_sched_wakeup_new);

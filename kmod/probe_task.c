@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Thread identity probes: a name stands in the stream wherever it changes. */
 #include <linux/sched.h>
+#include <linux/string.h>
 
 #include "emit.h"
 #include "probes.h"
 
+/* 5.10 leaves what a longer name had behind the end of a shorter one; the ABI does not. */
 static __always_inline void emit_thread(unsigned int source, u16 type, struct task_struct *task,
 					u32 related_tid, const char *comm)
 {
+	char name[HFTMON_COMM_LEN];
 	struct hftmon_record event = {
 		.type = type,
 		.thread = {
@@ -19,7 +22,8 @@ static __always_inline void emit_thread(unsigned int source, u16 type, struct ta
 		},
 	};
 
-	hftmon_emit_identity(source, &event, comm);
+	strscpy_pad(name, comm, sizeof(name));
+	hftmon_emit_identity(source, &event, name);
 }
 
 void hftmon_probe_sched_process_fork(void *data, struct task_struct *parent,
@@ -43,11 +47,8 @@ void hftmon_probe_sched_process_exit(void *data, HFTMON_EXIT_ARGS)
 /* Old name, then new one: a window that starts here still knows both. */
 void hftmon_probe_task_rename(void *data, struct task_struct *task, const char *comm)
 {
-	char new_name[TASK_COMM_LEN];
-
-	strscpy_pad(new_name, comm, sizeof(new_name));
 	emit_thread(HFTMON_SOURCE_TASK_RENAME, HFTMON_REC_THREAD, task, 0, task->comm);
-	emit_thread(HFTMON_SOURCE_TASK_RENAME, HFTMON_REC_RENAME, task, 0, new_name);
+	emit_thread(HFTMON_SOURCE_TASK_RENAME, HFTMON_REC_RENAME, task, 0, comm);
 }
 
 /*

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Others that take a thread's time or start it: faults, idle, timers. */
+#include <linux/preempt.h>
 #include <linux/ptrace.h>
 #include <linux/timekeeping.h>
 
@@ -98,16 +99,17 @@ static __always_inline u32 hrtimer_slack_ns(struct hrtimer *timer)
 void hftmon_probe_hrtimer_expire_entry(void *data, struct hrtimer *timer,
 				       HFTMON_HRTIMER_NOW_T now)
 {
-	struct hftmon_record event = {
-		.type = HFTMON_REC_HRTIMER_EXPIRE_ENTRY,
-		.hrtimer = {
-			.late_ns = hrtimer_late_ns(timer),
-			.slack_ns = hrtimer_slack_ns(timer),
-		},
-	};
-
-	hftmon_emit(HFTMON_SOURCE_HRTIMER_EXPIRE, &event);
+	/* Lateness and the record's time belong together; since 7.x a probe can be preempted. */
+	preempt_disable_notrace();
+	hftmon_emit_function(HFTMON_SOURCE_HRTIMER_EXPIRE, HFTMON_REC_HRTIMER_EXPIRE_ENTRY,
+			     ACCESS_PRIVATE(timer, function), hrtimer_late_ns(timer),
+			     hrtimer_slack_ns(timer), 96, false);
+	preempt_enable_notrace();
 }
+
+static_assert(offsetof(struct hftmon_hrtimer, late_ns) == 0 &&
+	      offsetof(struct hftmon_hrtimer, slack_ns) == 8 &&
+	      offsetof(struct hftmon_hrtimer, function) == 12);
 
 void hftmon_probe_hrtimer_expire_exit(void *data, struct hrtimer *timer)
 {

@@ -9,8 +9,7 @@
 #include "compat.h"
 
 /* probe_sched.c */
-void hftmon_probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
-			       struct task_struct *next, unsigned int prev_state);
+void hftmon_probe_sched_switch(void *data, HFTMON_SWITCH_ARGS);
 void hftmon_probe_sched_waking(void *data, struct task_struct *task);
 void hftmon_probe_sched_wakeup(void *data, struct task_struct *task);
 void hftmon_probe_sched_wakeup_new(void *data, struct task_struct *task);
@@ -72,5 +71,41 @@ void hftmon_probe_cpu_frequency(void *data, unsigned int khz, unsigned int cpu);
 void hftmon_probe_hrtimer_expire_entry(void *data, struct hrtimer *timer,
 				       HFTMON_HRTIMER_NOW_T now);
 void hftmon_probe_hrtimer_expire_exit(void *data, struct hrtimer *timer);
+
+/* probe_function.c */
+void hftmon_probe_hrtimer_start(void *data, HFTMON_HRTIMER_START_ARGS);
+void hftmon_probe_timer_expire_entry(void *data, struct timer_list *timer, unsigned long baseclk);
+void hftmon_probe_timer_expire_exit(void *data, struct timer_list *timer);
+void hftmon_probe_workqueue_queue_work(void *data, HFTMON_WORK_CPU_T cpu,
+				       struct pool_workqueue *pwq, struct work_struct *work);
+void hftmon_probe_workqueue_execute_start(void *data, struct work_struct *work);
+void hftmon_probe_workqueue_execute_end(void *data, struct work_struct *work,
+					work_func_t function);
+void hftmon_probe_tasklet_entry(void *data, struct tasklet_struct *tasklet, void *function);
+void hftmon_probe_tasklet_exit(void *data, struct tasklet_struct *tasklet, void *function);
+void hftmon_probe_csd_queue_cpu(void *data, const unsigned int cpu, unsigned long callsite,
+				smp_call_func_t function, call_single_data_t *csd);
+void hftmon_probe_csd_function_entry(void *data, smp_call_func_t function,
+				     call_single_data_t *csd);
+void hftmon_probe_csd_function_exit(void *data, smp_call_func_t function,
+				    call_single_data_t *csd);
+
+/* probe_device.c */
+struct napi_struct;
+struct net_device;
+struct request;
+struct sk_buff;
+void hftmon_probe_napi_poll(void *data, struct napi_struct *napi, int work, int budget);
+void hftmon_probe_netif_receive_skb(void *data, struct sk_buff *skb);
+void hftmon_probe_net_dev_queue(void *data, struct sk_buff *skb);
+void hftmon_probe_net_dev_start_xmit(void *data, const struct sk_buff *skb,
+				     const struct net_device *dev);
+void hftmon_probe_block_rq_issue(void *data, struct request *request);
+void hftmon_probe_block_rq_complete(void *data, struct request *request,
+				    HFTMON_BLOCK_ERROR_T error, unsigned int bytes);
+
+/* probe_syscall.c */
+void hftmon_probe_sys_enter(void *data, struct pt_regs *regs, long number);
+void hftmon_probe_sys_exit(void *data, struct pt_regs *regs, long ret);
 
 #endif /* HFTMON_PROBES_H */

@@ -36,3 +36,13 @@ int hftmon_may_capture(void)
 		return 0;
 	return -EPERM;
 }
+
+/**
+ * hftmon_may_see_addresses() - may the caller learn where functions of the kernel lie?
+ *
+ * Context: process, on behalf of who opens the device.
+ */
+bool hftmon_may_see_addresses(void)
+{
+	return ns_capable_noaudit(&init_user_ns, CAP_SYSLOG);
+}

@@ -3,6 +3,9 @@
 #ifndef HFTMON_RIGHTS_H
 #define HFTMON_RIGHTS_H
 
+#include <linux/types.h>
+
 int hftmon_may_capture(void);
+bool hftmon_may_see_addresses(void);
 
 #endif /* HFTMON_RIGHTS_H */

@@ -168,28 +168,13 @@ static int map_data_twice(struct hftmon_ring *ring, struct vm_area_struct *vma)
 /**
  * hftmon_ring_mmap() - map one region of a ring
  * @ring:   whose
- * @vma:    where; must have the region's length
+ * @vma:    where; must have the region's length, flags are checked
  * @region: enum hftmon_mmap_region
  *
- * Only the reader's page can be mapped writable, now or by mprotect() later.
- *
- * Return: 0, -EINVAL for a wrong region or length or a private mapping,
- * -EPERM for an executable one, or a writable one of what the kernel owns.
+ * Return: 0 or -EINVAL for a wrong region or length.
  */
 int hftmon_ring_mmap(struct hftmon_ring *ring, struct vm_area_struct *vma, u32 region)
 {
-	if (!(vma->vm_flags & VM_SHARED))
-		return -EINVAL;
-	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
-	if (vma->vm_flags & VM_EXEC)
-		return -EPERM;
-	vm_flags_clear(vma, VM_MAYEXEC);
-	if (region != HFTMON_MMAP_READER) {
-		if (vma->vm_flags & VM_WRITE)
-			return -EPERM;
-		vm_flags_clear(vma, VM_MAYWRITE);
-	}
-
 	switch (region) {
 	case HFTMON_MMAP_CONTROL:
 		return map_page(vma, ring->control_page);

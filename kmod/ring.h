@@ -29,6 +29,8 @@ static_assert(sizeof(local_t) == sizeof(u64), "positions are 64 bits wide");
 #define hftmon_load_acquire(p)		smp_load_acquire(p)	/* (A)..(D): ring_core.h */
 #define hftmon_store_release(p, value)	smp_store_release(p, value)	/* says with whom */
 #define hftmon_wmb()			smp_wmb()	/* each of them pairs */
+#define hftmon_mb()			smp_mb()	/* (E) */
+#define hftmon_cmpxchg(p, old, new)	cmpxchg(p, old, new)
 #define hftmon_barrier()		barrier()
 #define hftmon_current_tid()		hftmon_running_tid()
 
@@ -46,10 +48,14 @@ struct hftmon_session;
 
 /**
  * struct hftmon_ring - per CPU and session
- * @core:         the writer's state; wake_at is written by pollers, the rest
- *                on this CPU only
+ * @core:         the writer's state; wake_at is written by pollers, what freezes
+ *                by anybody, the rest on this CPU only
  * @enabled:      its first record has been written; by this CPU
  * @may_wake:     the CPU is not on its way down: an irq_work would run
+ * @shed:         what the session's sources lack here now; by this CPU
+ * @shed_untold:  the ring had no room for that; by this CPU
+ * @ever_shed:    what they lacked at some time
+ * @held:         durations that ended here and were no hits of the trigger; by this CPU
  * @wake:         leaves the probe's context to wake the session's pollers
  * @session:      whose ring this is
  * @control_page: mapped read-only by the reader
@@ -60,6 +66,10 @@ struct hftmon_ring {
 	struct hftmon_ring_core core;
 	bool enabled;
 	bool may_wake;
+	u64 shed;
+	u64 ever_shed;
+	bool shed_untold;
+	local_t held;
 	struct irq_work wake;
 	struct hftmon_session *session;
 	struct page *control_page;

@@ -4,7 +4,8 @@
  *
  * Freestanding: whoever includes this defines, before it,
  *
- *	hftmon_local_t			a 64-bit word of the owning CPU
+ *	hftmon_local_t			a 64-bit word of the owning CPU (`limit` may be
+ *					stored by others, see "Freeze")
  *	hftmon_local_read(p)		plain load
  *	hftmon_local_set(p, value)	plain store
  *	hftmon_local_add(p, n)		add, whole with respect to interrupts of
@@ -15,8 +16,11 @@
  *					single, untorn accesses (READ_ONCE ...)
  *	hftmon_load_acquire(p), hftmon_store_release(p, value)
  *	hftmon_wmb()			orders stores before it to stores after it
+ *	hftmon_mb()			orders all before it to all after it
+ *	hftmon_cmpxchg(p, old, new)	whole with respect to other CPUs, too
  *	hftmon_barrier()		compiler barrier
  *	hftmon_clock()			time stamp; must not decrease on one CPU
+ *	hftmon_hot_clock()		the same, cheaper, on a condition: hftmon_ring_try()
  *	hftmon_current_tid()		thread running here, for a GAP record
  *	likely(), unlikely(), __always_inline, noinline, memcpy, s64, u64, u32, u16, bool
  *
@@ -64,6 +68,14 @@
  * a reader sees is then an older value, still true, so a reader keeps the
  * largest it has seen; `limit` is then lower than it need be.
  *
+ * Freeze (flight mode). Any CPU may ask: it stores the time in `freeze_since`
+ * and takes `limit` away. While a freeze is asked for, every writer takes the
+ * slow path, which lets the stated tail of records or time pass, and then loses
+ * what comes. The exchange of `limit` there is whole towards this CPU only, and
+ * may undo the other's store: so a full barrier, and a look at `freeze_since`,
+ * stand behind it (E), as one stands between the two stores of who asks. A thaw
+ * clears `freeze_since`; the next writer then finds its way again.
+ *
  * Trust. `ureader` lies in a page that user space writes. It is read in one
  * place, checked against the ring's own positions, and only ever moves the
  * private `limit`.
@@ -81,6 +93,12 @@ struct hftmon_ring_core {
 	u32 mask;			/* capacity - 1, a power of two less one */
 	bool overwrite;			/* flight mode */
 	/* Slow path. */
+	u64 freeze_since;		/* when a freeze was asked for; 0: none; by any CPU */
+	u64 freeze_seen;		/* the freeze that @freeze_at is of */
+	u64 freeze_at;			/* it takes no record from this position on */
+	u64 tail_records;		/* that a freeze lets pass, at most */
+	u64 tail_ticks;			/* for how long it does, at most */
+	u64 thaw_ticks;			/* a freeze ends by itself after that time; 0: never */
 	hftmon_local_t lost;		/* records that found no room */
 	u64 gap_reported;		/* `lost` as told by the last GAP record */
 	struct hftmon_ring_reader *ureader;	/* untrusted */
@@ -94,8 +112,8 @@ struct hftmon_reservation {
 };
 
 /*
- * Values of `limit` that let nobody pass without the slow path, which is never
- * taken at the positions 0 and 1.
+ * Values of `limit` that let nobody pass without the slow path, from position 1
+ * on; at position 0 it is not taken, nor is a ring frozen there.
  */
 #define HFTMON_RING_LOST	0	/* a loss is to be told */
 #define HFTMON_RING_LOOKING	1	/* the slow path runs */
@@ -115,6 +133,30 @@ static inline void hftmon_ring_core_init(struct hftmon_ring_core *ring, bool ove
 	ring->overwrite = overwrite;
 	hftmon_local_set(&ring->limit, capacity);
 	ring->wake_at = HFTMON_RING_NO_WAKE;
+}
+
+/* Does a freeze keep records from @position on out? */
+static noinline bool hftmon_ring_keeps_out(struct hftmon_ring_core *ring, u64 since, u64 position)
+{
+	s64 age = hftmon_clock() - since;
+
+	if (ring->thaw_ticks && age >= (s64)ring->thaw_ticks) {
+		/* Another may have come meanwhile. */
+		(void)hftmon_cmpxchg(&ring->freeze_since, since, 0);
+		return false;
+	}
+	if (hftmon_read(ring->freeze_seen) != since) {
+		hftmon_write(ring->freeze_at, position + ring->tail_records);
+		hftmon_write(ring->freeze_seen, since);
+	}
+	return position >= hftmon_read(ring->freeze_at) || age >= (s64)ring->tail_ticks;
+}
+
+static inline bool hftmon_ring_is_frozen(struct hftmon_ring_core *ring, u64 position)
+{
+	u64 since = hftmon_read(ring->freeze_since);
+
+	return unlikely(since) && hftmon_ring_keeps_out(ring, since, position);
 }
 
 /*
@@ -144,6 +186,11 @@ static inline bool hftmon_ring_make_room(struct hftmon_ring_core *ring, u64 posi
 	else
 		(void)hftmon_local_try_cmpxchg(&ring->limit, HFTMON_RING_LOOKING,
 					       reusable + capacity);
+	if (ring->overwrite) {
+		hftmon_mb();		/* (E) */
+		if (unlikely(hftmon_read(ring->freeze_since)))
+			hftmon_local_set(&ring->limit, HFTMON_RING_LOST);
+	}
 	return position + want <= reusable + capacity;
 }
 
@@ -162,7 +209,7 @@ static inline void hftmon_ring_count_lost(struct hftmon_ring_core *ring, u32 cou
 }
 
 /*
- * Reserve when the ring looks full or a loss has to be told.
+ * Reserve when the ring looks full, a loss has to be told, or a freeze was asked for.
  * Return: positions to take, with one for a GAP where it is due; 0: no room,
  * counted; -1: what was looked at has changed, start again.
  */
@@ -172,7 +219,8 @@ static noinline int hftmon_ring_reserve_slow(struct hftmon_ring_core *ring, u32 
 	u64 lost = hftmon_local_read(&ring->lost);
 	u32 want = count + (lost != hftmon_read(ring->gap_reported));
 
-	if (!hftmon_ring_make_room(ring, position, want)) {
+	if (hftmon_ring_is_frozen(ring, position) ||
+	    !hftmon_ring_make_room(ring, position, want)) {
 		/* A nested writer moved head, so the check was stale. */
 		if (hftmon_local_read(&ring->head) != position)
 			return -1;
@@ -314,6 +362,32 @@ static noinline bool hftmon_ring_write_any(struct hftmon_ring_core *ring, u16 ty
 	return hftmon_ring_publish(ring, res.first);
 }
 
+enum hftmon_ring_outcome {
+	HFTMON_RING_WRITTEN,
+	HFTMON_RING_WAKE,	/* the same, and the poller should be woken */
+	HFTMON_RING_NO_ROOM	/* nothing was done: hftmon_ring_write_any() knows more */
+};
+
+/*
+ * The common case, one record and room for it: hftmon_ring_reserve() again, with
+ * everything in registers. @hot: the caller knows that hftmon_hot_clock() will do.
+ */
+static __always_inline enum hftmon_ring_outcome
+hftmon_ring_try(struct hftmon_ring_core *ring, u16 type, u16 flags, u64 payload0, u64 payload1,
+		bool hot)
+{
+	u64 at, tsc;
+
+	do {
+		at = hftmon_local_read(&ring->head);
+		tsc = hot ? hftmon_hot_clock() : hftmon_clock();
+		if (unlikely(at >= hftmon_local_read(&ring->limit)))
+			return HFTMON_RING_NO_ROOM;
+	} while (unlikely(!hftmon_local_try_cmpxchg(&ring->head, at, at + 1)));
+	hftmon_ring_fill(ring, at, tsc, type, flags, payload0, payload1);
+	return hftmon_ring_publish(ring, at) ? HFTMON_RING_WAKE : HFTMON_RING_WRITTEN;
+}
+
 /**
  * hftmon_ring_write() - write one record, or a record and its COMM continuation
  * @ring:     the ring of this CPU
@@ -323,27 +397,19 @@ static noinline bool hftmon_ring_write_any(struct hftmon_ring_core *ring, u16 ty
  * @payload1: second half of the payload
  * @comm:     a thread's name for a COMM continuation, or NULL
  *
- * The common case, one record and room for it, is hftmon_ring_reserve() again
- * with everything in registers.
- *
  * Context: any, preemption disabled.
  * Return: true when the poller should be woken.
  */
 static __always_inline bool hftmon_ring_write(struct hftmon_ring_core *ring, u16 type, u16 flags,
 					      u64 payload0, u64 payload1, const char *comm)
 {
-	u64 at, tsc;
+	enum hftmon_ring_outcome outcome = HFTMON_RING_NO_ROOM;
 
-	if (comm)
+	if (!comm)
+		outcome = hftmon_ring_try(ring, type, flags, payload0, payload1, false);
+	if (unlikely(outcome == HFTMON_RING_NO_ROOM))
 		return hftmon_ring_write_any(ring, type, flags, payload0, payload1, comm);
-	do {
-		at = hftmon_local_read(&ring->head);
-		tsc = hftmon_clock();
-		if (unlikely(at >= hftmon_local_read(&ring->limit)))
-			return hftmon_ring_write_any(ring, type, flags, payload0, payload1, NULL);
-	} while (unlikely(!hftmon_local_try_cmpxchg(&ring->head, at, at + 1)));
-	hftmon_ring_fill(ring, at, tsc, type, flags, payload0, payload1);
-	return hftmon_ring_publish(ring, at);
+	return outcome == HFTMON_RING_WAKE;
 }
 
 /**
@@ -365,6 +431,37 @@ static inline void hftmon_ring_arm(struct hftmon_ring_core *ring, u32 unread)
 	if (head - tail > hftmon_ring_capacity(ring))
 		tail = head;
 	hftmon_write(ring->wake_at, tail + unread);
+}
+
+/* The halves of hftmon_ring_freeze(), for who freezes many. */
+static inline void hftmon_ring_ask_to_freeze(struct hftmon_ring_core *ring, u64 since)
+{
+	hftmon_write(ring->freeze_since, since);
+}
+
+static inline void hftmon_ring_take_limit(struct hftmon_ring_core *ring)
+{
+	hftmon_local_set(&ring->limit, HFTMON_RING_LOST);
+}
+
+/**
+ * hftmon_ring_freeze() - keep what the ring holds; any CPU
+ * @ring:  flight mode; a record has been written
+ * @since: the time now, not 0
+ *
+ * Records that are written just now still come, and the tail.
+ */
+static inline void hftmon_ring_freeze(struct hftmon_ring_core *ring, u64 since)
+{
+	hftmon_ring_ask_to_freeze(ring, since);
+	hftmon_mb();		/* (E) */
+	hftmon_ring_take_limit(ring);
+}
+
+/** hftmon_ring_thaw() - go on; any CPU */
+static inline void hftmon_ring_thaw(struct hftmon_ring_core *ring)
+{
+	hftmon_write(ring->freeze_since, 0);
 }
 
 #endif /* HFTMON_RING_CORE_H */

@@ -40,7 +40,7 @@ static __always_inline u32 hftmon_running_tid(void)
 {
 	/* Nobody wants switches: what the last probe of one has left may be old. */
 	if (unlikely(this_cpu_read(hftmon_switching.prev) == current) &&
-	    READ_ONCE(hftmon_wanted[HFTMON_SOURCE_SCHED_SWITCH]))
+	    this_cpu_read(hftmon_wanted[HFTMON_SOURCE_SCHED_SWITCH]))
 		return this_cpu_read(hftmon_switching.next_tid);
 	return current->pid;
 }

@@ -6,66 +6,24 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 
+#include "duration.h"
+#include "governor.h"
 #include "hook.h"
 #include "rings.h"
 #include "session.h"
 #include "slot.h"
 #include "watch.h"
 
-/* Taken inside session->lock: what probes see of sessions, the users of sources. */
-static DEFINE_MUTEX(active_lock);
-
-/* Sessions with rings. Innermost; also taken by CPU hotplug callbacks. */
-static DEFINE_MUTEX(all_lock);
-static LIST_HEAD(all_sessions);
-
-/* Wakes pollers: a hard interrupt cannot, on PREEMPT_RT. */
-static struct kthread_worker *waker;
-
-/** hftmon_sessions_init() - before any session exists; 0 or an errno */
-int hftmon_sessions_init(void)
-{
-	waker = kthread_create_worker(0, "hftmon");
-	return PTR_ERR_OR_ZERO(waker);
-}
-
-/** hftmon_sessions_exit() - no session is left */
-void hftmon_sessions_exit(void)
-{
-	kthread_destroy_worker(waker);
-}
-
-/**
- * hftmon_sessions_allow_wake() - a CPU has come up, or goes down
- * @cpu:   which
- * @allow: its rings may wake their pollers from now on
- *
- * Context: CPU hotplug callback, on that CPU.
- */
-void hftmon_sessions_allow_wake(unsigned int cpu, bool allow)
-{
-	struct hftmon_session *session;
-
-	mutex_lock(&all_lock);
-	list_for_each_entry(session, &all_sessions, all) {
-		if (cpumask_test_cpu(cpu, session->cpus))
-			hftmon_ring_allow_wake(per_cpu_ptr(session->rings, cpu), allow);
-	}
-	mutex_unlock(&all_lock);
-}
-
-static void wake_pollers(struct kthread_work *work)
-{
-	struct hftmon_session *session = container_of(work, struct hftmon_session, wake);
-
-	wake_up_interruptible_all(&session->pollers);
-}
+/* See session.h. */
+DEFINE_MUTEX(hftmon_active_lock);
 
 /**
  * hftmon_session_create() - a session without configuration
+ * @sees_addresses: it may see addresses of the kernel
+ *
  * Return: the session, or NULL when out of memory.
  */
-struct hftmon_session *hftmon_session_create(void)
+struct hftmon_session *hftmon_session_create(bool sees_addresses)
 {
 	struct hftmon_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
 
@@ -76,10 +34,11 @@ struct hftmon_session *hftmon_session_create(void)
 	if (!zalloc_cpumask_var(&session->partial_cpus, GFP_KERNEL_ACCOUNT))
 		goto err_cpus;
 	session->slot = -1;
+	session->sees_addresses = sees_addresses;
+	hftmon_trigger_init(&session->trigger);
 	mutex_init(&session->lock);
 	init_waitqueue_head(&session->pollers);
-	kthread_init_work(&session->wake, wake_pollers);
-	INIT_LIST_HEAD(&session->all);
+	hftmon_sessions_prepare(session);
 	return session;
 
 err_cpus:
@@ -89,18 +48,13 @@ err_session:
 	return NULL;
 }
 
-static bool watches(const struct hftmon_session *session)
-{
-	return !cpumask_empty(session->partial_cpus);
-}
-
 static int enter_slot(struct hftmon_session *session, u32 flags)
 {
-	int slot = hftmon_slot_get(), err;
+	int slot = hftmon_slot_get(session->sees_addresses), err;
 
 	if (slot < 0)
 		return slot;
-	err = watches(session) ? hftmon_watch_begin(slot, flags) : 0;
+	err = session->watches ? hftmon_watch_begin(slot, flags) : 0;
 	if (err) {
 		hftmon_slot_put(slot);
 		return err;
@@ -114,7 +68,7 @@ static void leave_slot(struct hftmon_session *session)
 {
 	if (session->slot < 0)
 		return;
-	if (watches(session))
+	if (session->watches)
 		hftmon_watch_end(session->slot);
 	hftmon_slot_put(session->slot);
 	session->slot = -1;
@@ -130,10 +84,10 @@ void hftmon_session_destroy(struct hftmon_session *session)
 {
 	hftmon_session_stop(session);
 	leave_slot(session);		/* it may have watched and never started */
-	mutex_lock(&all_lock);
-	list_del(&session->all);
-	mutex_unlock(&all_lock);
+	hftmon_sessions_remove(session);
 	hftmon_rings_free(session);	/* no irq_work any more, so no new wake */
+	if (session->durations)
+		hftmon_durations_put();
 	kthread_cancel_work_sync(&session->wake);
 	free_cpumask_var(session->partial_cpus);
 	free_cpumask_var(session->cpus);
@@ -141,7 +95,7 @@ void hftmon_session_destroy(struct hftmon_session *session)
 }
 
 #define WATCH_FLAGS (HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS | \
-		     HFTMON_SETUP_INHERIT_PROCESSES)
+		     HFTMON_SETUP_INHERIT_PROCESSES | HFTMON_SETUP_WHOLE)
 
 static int check_setup(const struct hftmon_setup *setup, const struct cpumask *cpus,
 		       const struct cpumask *whole_cpus)
@@ -152,9 +106,12 @@ static int check_setup(const struct hftmon_setup *setup, const struct cpumask *c
 		return -EINVAL;
 	if (!cpumask_subset(whole_cpus, cpus))
 		return -EINVAL;
+	if ((setup->flags & HFTMON_SETUP_WHOLE) && setup->whole_mask_bytes)
+		return -EINVAL;
 	if (setup->mode != HFTMON_MODE_STREAM && setup->mode != HFTMON_MODE_FLIGHT)
 		return -EINVAL;
-	if (!setup->sources || (setup->sources & ~HFTMON_SOURCE_ALL))
+	if (!(setup->sources || setup->durations) || (setup->sources & ~HFTMON_SOURCE_ALL) ||
+	    (setup->durations & ~HFTMON_DURATION_ALL))
 		return -EINVAL;
 	if (setup->ring_records < HFTMON_RING_MIN_RECORDS ||
 	    setup->ring_records > HFTMON_RING_MAX_RECORDS ||
@@ -196,31 +153,39 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 	session->ring_records = setup->ring_records;
 	session->wakeup_records = setup->wakeup_records;
 	session->sources = setup->sources;
+	session->durations = setup->durations;
 	cpumask_copy(session->cpus, cpus);
-	if (setup->flags & HFTMON_SETUP_WATCH)
+	session->watches = setup->flags & HFTMON_SETUP_WATCH;
+	if (session->watches && !(setup->flags & HFTMON_SETUP_WHOLE))
 		cpumask_andnot(session->partial_cpus, cpus, whole_cpus);
 
 	err = hftmon_rings_alloc(session);
 	if (err)
 		goto err_reset;
-	if (watches(session)) {
+	err = session->durations ? hftmon_durations_get(cpus) : 0;
+	if (err)
+		goto err_free;
+	if (session->watches) {
 		err = enter_slot(session, setup->flags);
 		if (err)
-			goto err_free;
+			goto err_put;
 	}
-	mutex_lock(&all_lock);
-	list_add(&session->all, &all_sessions);
-	mutex_unlock(&all_lock);
+	hftmon_sessions_add(session);
 	/* Pairs with hftmon_session_state(): rings before state. */
 	smp_store_release(&session->state, HFTMON_SESSION_READY);
 	/* Who polled before could not ask any ring to be woken. */
 	wake_up_interruptible_all(&session->pollers);
 	goto out;
 
+err_put:
+	if (session->durations)
+		hftmon_durations_put();
 err_free:
 	hftmon_rings_free(session);
 err_reset:
+	session->watches = false;
 	cpumask_clear(session->partial_cpus);
+	session->durations = 0;
 	session->mode = 0;
 	session->ring_records = 0;
 out:
@@ -228,39 +193,42 @@ out:
 	return err;
 }
 
+/* What the session asks for, as far as there is; -EOPNOTSUPP when that is nothing. */
+static int hook(struct hftmon_session *session)
+{
+	u64 wanted = session->sources | hftmon_durations_sources(session->durations);
+	u64 hooked = hftmon_hook_sources(wanted), used;
+
+	session->active_sources = session->sources & hooked;
+	session->active_durations = hftmon_durations_of(session->durations, hooked);
+	used = session->active_sources | hftmon_durations_sources(session->active_durations);
+	session->hooked_sources = hooked & used;
+	/* Of kinds that lack another source. */
+	if (hooked & ~used)
+		hftmon_unhook_sources(hooked & ~used);
+	return session->hooked_sources ? 0 : -EOPNOTSUPP;
+}
+
 /* Probes forget the session; none that knew it runs any more on return. */
 static void withdraw(struct hftmon_session *session)
 {
-	hftmon_slot_unpublish(session->slot);
-	hftmon_unhook_sources(session->active_sources);
+	hftmon_slot_unpublish(session->slot, session->cpus);
+	hftmon_trigger_withdraw(session);
+	if (session->active_durations)
+		hftmon_durations_stop(session->active_durations);
+	hftmon_unhook_sources(session->hooked_sources);
+	hftmon_governor_end();
 	hftmon_slot_clear(session->slot, session->cpus);
-}
-
-/* Who runs here, in a record. On the ring's CPU, interrupts off. */
-static void tell_cpu_state(struct hftmon_session *session, u16 flags)
-{
-	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
-	struct hftmon_record record = {
-		.cpu_state = {
-			.current_tid = current->pid,
-			.prio = current->prio,
-			.policy = current->policy,
-		},
-	};
-
-	if (hftmon_ring_write(&ring->core, HFTMON_REC_CPU_STATE, flags, record.payload[0],
-			      record.payload[1], NULL) && ring->may_wake)
-		irq_work_queue(&ring->wake);
 }
 
 static void tell_more_watched(void *session)
 {
-	tell_cpu_state(session, HFTMON_CPU_STATE_PARTIAL);
+	hftmon_session_tell_cpu(session, HFTMON_CPU_STATE_PARTIAL);
 }
 
 static void tell_fewer_watched(void *session)
 {
-	tell_cpu_state(session, HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED);
+	hftmon_session_tell_cpu(session, HFTMON_CPU_STATE_PARTIAL | HFTMON_CPU_STATE_UNWATCHED);
 }
 
 /*
@@ -273,12 +241,19 @@ static void enable_ring(void *arg)
 	struct hftmon_session *session = arg;
 	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
 	struct hftmon_cpu *here = this_cpu_ptr(&hftmon_cpu);
-	bool partial = cpumask_test_cpu(smp_processor_id(), session->partial_cpus);
+	unsigned int cpu = smp_processor_id();
+	bool partial = cpumask_test_cpu(cpu, session->partial_cpus);
+	struct hftmon_shed shed;
 
-	hftmon_meter_read(smp_processor_id(), this_cpu_ptr(session->meter_start));
-	tell_cpu_state(session, partial ? HFTMON_CPU_STATE_PARTIAL : 0);
+	hftmon_meter_read(cpu, this_cpu_ptr(session->meter_start));
+	hftmon_session_tell_cpu(session, partial ? HFTMON_CPU_STATE_PARTIAL : 0);
+	hftmon_governor_shed(cpu, &shed);
+	if (shed.sources & session->active_sources)
+		hftmon_session_tell_shed(session, &shed);
 	/* Pairs with hftmon_session_cpu_stats(): the meter before. */
 	smp_store_release(&ring->enabled, true);
+	if (!session->active_sources)
+		return;		/* it counts durations, and is no burden for those that record */
 	if (partial)
 		hftmon_cpu_set(here, here->whole, here->partial | BIT(session->slot));
 	else
@@ -294,8 +269,8 @@ static void enable_ring(void *arg)
  *
  * Context: process, may sleep.
  * Return: 0, -ENODEV before SETUP, -EBUSY after an earlier start or when
- * HFTMON_MAX_SESSIONS record or watch already, -EOPNOTSUPP when no source that
- * was asked for can be hooked, -ENXIO when a CPU has gone offline since SETUP,
+ * HFTMON_MAX_SESSIONS record or watch already, -EOPNOTSUPP when no source and no
+ * duration that was asked for is to be had, -ENXIO when a CPU has gone offline since SETUP,
  * -ESTALE when the kernel has given up the TSC since the module was loaded.
  */
 int hftmon_session_start(struct hftmon_session *session)
@@ -311,17 +286,17 @@ int hftmon_session_start(struct hftmon_session *session)
 	err = -ESTALE;
 	if (!hftmon_clock_usable())
 		goto out;
-	if (!watches(session)) {
+	if (!session->watches) {
 		err = enter_slot(session, 0);
 		if (err)
 			goto out;
 	}
 
-	mutex_lock(&active_lock);
-	session->active_sources = hftmon_hook_sources(session->sources);
-	err = -EOPNOTSUPP;
-	if (!session->active_sources)
+	mutex_lock(&hftmon_active_lock);
+	err = hook(session);
+	if (err)
 		goto out_active;
+	hftmon_governor_begin();
 	hftmon_slot_publish(session->slot, session->active_sources, session->rings,
 			    session->cpus);
 
@@ -331,15 +306,21 @@ int hftmon_session_start(struct hftmon_session *session)
 		on_each_cpu_mask(session->cpus, enable_ring, session, true);
 	cpus_read_unlock();
 	if (err) {
+		session->active_durations = 0;
 		withdraw(session);
 		session->active_sources = 0;
+		session->hooked_sources = 0;
 		goto out_active;
+	}
+	if (session->active_durations) {
+		hftmon_trigger_publish(session);
+		hftmon_durations_start(session->active_durations);
 	}
 	/* Pairs with hftmon_session_state(). */
 	smp_store_release(&session->state, HFTMON_SESSION_RUNNING);
 out_active:
-	mutex_unlock(&active_lock);
-	if (err && !watches(session))
+	mutex_unlock(&hftmon_active_lock);
+	if (err && !session->watches)
 		leave_slot(session);
 out:
 	mutex_unlock(&session->lock);
@@ -363,14 +344,15 @@ int hftmon_session_stop(struct hftmon_session *session)
 		goto out;
 	}
 
-	mutex_lock(&active_lock);
+	mutex_lock(&hftmon_active_lock);
 	withdraw(session);
-	mutex_unlock(&active_lock);
 	for_each_cpu(cpu, session->cpus)
 		hftmon_meter_read(cpu, per_cpu_ptr(session->meter_end, cpu));
-	leave_slot(session);
 	/* Pairs with hftmon_session_state(): last records before state. */
 	smp_store_release(&session->state, HFTMON_SESSION_STOPPED);
+	/* From here on the governor does not know the session. */
+	mutex_unlock(&hftmon_active_lock);
+	leave_slot(session);
 	wake_up_interruptible_all(&session->pollers);
 out:
 	mutex_unlock(&session->lock);
@@ -398,7 +380,7 @@ int hftmon_session_watch(struct hftmon_session *session, struct hftmon_watch *wa
 		err = -ENODEV;
 	else if (session->state == HFTMON_SESSION_STOPPED)
 		err = -EBUSY;
-	else if (watches(session))
+	else if (session->watches)
 		err = hftmon_watch_change(session->slot, watch);
 	/* A reader learns that who runs may be watched now, or no longer. */
 	if (session->state == HFTMON_SESSION_RUNNING && (!err || err == -EAGAIN))
@@ -422,19 +404,8 @@ void hftmon_session_tell_watched(struct hftmon_session *session,
 				 struct hftmon_thread_entry *entries, u32 count)
 {
 	mutex_lock(&session->lock);
-	if (watches(session) && session->state != HFTMON_SESSION_NEW &&
+	if (session->watches && session->state != HFTMON_SESSION_NEW &&
 	    session->state != HFTMON_SESSION_STOPPED)
 		hftmon_watch_tell(session->slot, entries, count);
 	mutex_unlock(&session->lock);
-}
-
-/**
- * hftmon_session_wake_later() - have the module's thread wake the pollers
- * @session: has rings
- *
- * Context: hard interrupt or process.
- */
-void hftmon_session_wake_later(struct hftmon_session *session)
-{
-	kthread_queue_work(waker, &session->wake);
 }

@@ -14,6 +14,7 @@
 
 #include "meter.h"
 #include "ring.h"
+#include "trigger.h"
 
 /**
  * struct hftmon_session - one open file of /dev/hftmon
@@ -25,9 +26,15 @@
  * @ring_records:   capacity of each ring
  * @wakeup_records: unread records that wake a poller
  * @sources:        asked for
- * @active_sources: hooked; under @lock
+ * @durations:      to be counted; then the histograms are held
+ * @active_sources: recorded; under @lock
+ * @active_durations: counted; under @lock
+ * @hooked_sources: for both; under @lock
  * @slot:           as probes know it; negative while they do not. Taken by SETUP
  *                  if it watches threads, else by START; under @lock
+ * @sees_addresses: of the kernel; whoever opened the file might
+ * @watches:        threads; it was set up so
+ * @trigger:        what it waits for
  * @cpus:           CPUs with a ring
  * @partial_cpus:   of these, where only what concerns watched threads is recorded
  * @rings:          per CPU; a ring outside @cpus is never enabled
@@ -45,8 +52,14 @@ struct hftmon_session {
 	u32 ring_records;
 	u32 wakeup_records;
 	u64 sources;
+	u32 durations;
+	u32 active_durations;
 	u64 active_sources;
+	u64 hooked_sources;
 	int slot;
+	bool sees_addresses;
+	bool watches;
+	struct hftmon_trigger_state trigger;
 	cpumask_var_t cpus;
 	cpumask_var_t partial_cpus;
 	struct hftmon_ring __percpu *rings;
@@ -58,11 +71,26 @@ struct hftmon_session {
 	struct list_head all;
 };
 
+/*
+ * What probes see of sessions, the users of sources, the governor. Taken inside
+ * session->lock; CPU hotplug is kept off inside it.
+ */
+extern struct mutex hftmon_active_lock;
+
+/* All sessions that have rings: sessions.c. */
 int hftmon_sessions_init(void);
 void hftmon_sessions_exit(void);
+void hftmon_sessions_prepare(struct hftmon_session *session);
+void hftmon_sessions_add(struct hftmon_session *session);
+void hftmon_sessions_remove(struct hftmon_session *session);
 void hftmon_sessions_allow_wake(unsigned int cpu, bool allow);
+bool hftmon_sessions_shed_untold(unsigned int cpu);
+void hftmon_sessions_shed(unsigned int cpu, const struct hftmon_shed *shed);
+void hftmon_session_wake_later(struct hftmon_session *session);
+void hftmon_session_tell_cpu(struct hftmon_session *session, u16 flags);
+void hftmon_session_tell_shed(struct hftmon_session *session, const struct hftmon_shed *shed);
 
-struct hftmon_session *hftmon_session_create(void);
+struct hftmon_session *hftmon_session_create(bool sees_addresses);
 void hftmon_session_destroy(struct hftmon_session *session);
 int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_setup *setup,
 			 const struct cpumask *cpus, const struct cpumask *whole_cpus);
@@ -75,7 +103,8 @@ void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *inf
 int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_stats *stats);
 struct hftmon_ring *hftmon_session_ring(struct hftmon_session *session, unsigned int cpu);
 bool hftmon_session_readable(struct hftmon_session *session);
-void hftmon_session_wake_later(struct hftmon_session *session);
+
+u32 hftmon_session_durations(struct hftmon_session *session);
 
 static inline u32 hftmon_session_state(const struct hftmon_session *session)
 {

@@ -7,7 +7,7 @@
 /**
  * hftmon_session_info() - fill the session's part of an info
  * @session: any state
- * @info:    state, mode, ring_records and sources_active are set
+ * @info:    state, mode, ring_records, sources_active and durations_active are set
  */
 void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *info)
 {
@@ -16,7 +16,14 @@ void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *inf
 	info->mode = session->mode;
 	info->ring_records = session->ring_records;
 	info->sources_active = session->active_sources;
+	info->durations_active = session->active_durations;
 	mutex_unlock(&session->lock);
+}
+
+/** hftmon_session_durations() - what it has histograms of; 0 before SETUP */
+u32 hftmon_session_durations(struct hftmon_session *session)
+{
+	return hftmon_session_state(session) == HFTMON_SESSION_NEW ? 0 : session->durations;
 }
 
 /**
@@ -63,6 +70,7 @@ int hftmon_session_cpu_stats(struct hftmon_session *session, struct hftmon_cpu_s
 		hftmon_meter_read(stats->cpu, &end);
 	stats->head = hftmon_local_read(&ring->core.head);
 	stats->lost = hftmon_local_read(&ring->core.lost);
+	stats->ever_shed = READ_ONCE(ring->ever_shed);
 	if (enabled) {
 		stats->probes = end.runs - start->runs;
 		stats->self_samples = end.samples - start->samples;

@@ -8,14 +8,25 @@
 
 DEFINE_PER_CPU(struct hftmon_cpu, hftmon_cpu);
 
-u8 hftmon_wanted[64] ____cacheline_aligned;
+DEFINE_PER_CPU_ALIGNED(u8 [64], hftmon_wanted);
 static_assert(ARRAY_SIZE(hftmon_wanted) >= HFTMON_SOURCE_COUNT);
 
+/* The same of all CPUs, before anything is shed; and what is, on each. */
+static u8 asked[HFTMON_SOURCE_COUNT];
+static DEFINE_PER_CPU(u64, shed);
+
+/* Of the two below. */
 static DEFINE_SPINLOCK(slots_lock);
+u8 hftmon_slots_seeing __read_mostly;
 static u8 slots_taken;
 
-/** hftmon_slot_get() - take a slot; Return: its number, or -EBUSY when all are taken */
-int hftmon_slot_get(void)
+/**
+ * hftmon_slot_get() - take a slot
+ * @sees_addresses: the session may see addresses of the kernel
+ *
+ * Return: its number, or -EBUSY when all are taken.
+ */
+int hftmon_slot_get(bool sees_addresses)
 {
 	int slot = -EBUSY;
 
@@ -23,6 +34,8 @@ int hftmon_slot_get(void)
 	if (slots_taken != GENMASK(HFTMON_MAX_SESSIONS - 1, 0)) {
 		slot = ffz(slots_taken);
 		slots_taken |= BIT(slot);
+		if (sees_addresses)
+			WRITE_ONCE(hftmon_slots_seeing, hftmon_slots_seeing | BIT(slot));
 	}
 	spin_unlock(&slots_lock);
 	return slot;
@@ -33,7 +46,19 @@ void hftmon_slot_put(int slot)
 {
 	spin_lock(&slots_lock);
 	slots_taken &= ~BIT(slot);
+	WRITE_ONCE(hftmon_slots_seeing, hftmon_slots_seeing & ~BIT(slot));
 	spin_unlock(&slots_lock);
+}
+
+static void refresh_wanted(int cpu)
+{
+	u8 *wanted = per_cpu(hftmon_wanted, cpu);
+	u64 without = per_cpu(shed, cpu);
+	unsigned int source;
+
+	for (source = 0; source < HFTMON_SOURCE_COUNT; source++)
+		WRITE_ONCE(wanted[source],
+			   without & HFTMON_SOURCE_BIT(source) ? 0 : asked[source]);
 }
 
 /**
@@ -45,7 +70,7 @@ void hftmon_slot_put(int slot)
  *
  * Nothing is recorded yet: each CPU's own mask has to be set, on that CPU.
  *
- * Context: one caller of this and the two below at a time.
+ * Context: one caller of this and those below at a time.
  */
 void hftmon_slot_publish(int slot, u64 sources, struct hftmon_ring __percpu *rings,
 			 const struct cpumask *cpus)
@@ -57,17 +82,46 @@ void hftmon_slot_publish(int slot, u64 sources, struct hftmon_ring __percpu *rin
 		per_cpu(hftmon_cpu, cpu).rings[slot] = per_cpu_ptr(rings, cpu);
 	for (source = 0; source < HFTMON_SOURCE_COUNT; source++) {
 		if (sources & HFTMON_SOURCE_BIT(source))
-			WRITE_ONCE(hftmon_wanted[source], hftmon_wanted[source] | BIT(slot));
+			asked[source] |= BIT(slot);
 	}
+	for_each_possible_cpu(cpu)
+		refresh_wanted(cpu);
 }
 
-/** hftmon_slot_unpublish() - new events pass the session by; probes that run may not */
-void hftmon_slot_unpublish(int slot)
+/**
+ * hftmon_slot_unpublish() - new events pass the session by; probes that run may not
+ * @slot: the session's
+ * @cpus: that have a ring
+ *
+ * On each CPU all sources end with one store: no stretch of a stream lacks some.
+ */
+void hftmon_slot_unpublish(int slot, const struct cpumask *cpus)
 {
 	unsigned int source;
+	int cpu;
 
+	for_each_cpu(cpu, cpus) {
+		struct hftmon_cpu *there = per_cpu_ptr(&hftmon_cpu, cpu);
+
+		hftmon_cpu_set(there, there->whole & ~BIT(slot), there->partial & ~BIT(slot));
+	}
 	for (source = 0; source < HFTMON_SOURCE_COUNT; source++)
-		WRITE_ONCE(hftmon_wanted[source], hftmon_wanted[source] & ~BIT(slot));
+		asked[source] &= ~BIT(slot);
+	for_each_possible_cpu(cpu)
+		refresh_wanted(cpu);
+}
+
+/** hftmon_slot_shed() - from now on probes of that CPU leave these sources alone, for all */
+void hftmon_slot_shed(int cpu, u64 sources)
+{
+	WRITE_ONCE(per_cpu(shed, cpu), sources);
+	refresh_wanted(cpu);
+}
+
+/** hftmon_slot_is_shed() - sources that are shed on that CPU */
+u64 hftmon_slot_is_shed(int cpu)
+{
+	return READ_ONCE(per_cpu(shed, cpu));
 }
 
 /** hftmon_slot_clear() - after unpublishing and waiting for the probes */
@@ -75,10 +129,6 @@ void hftmon_slot_clear(int slot, const struct cpumask *cpus)
 {
 	int cpu;
 
-	for_each_cpu(cpu, cpus) {
-		struct hftmon_cpu *there = per_cpu_ptr(&hftmon_cpu, cpu);
-
-		hftmon_cpu_set(there, there->whole & ~BIT(slot), there->partial & ~BIT(slot));
-		there->rings[slot] = NULL;
-	}
+	for_each_cpu(cpu, cpus)
+		per_cpu(hftmon_cpu, cpu).rings[slot] = NULL;
 }

@@ -3,7 +3,9 @@
 #ifndef HFTMON_SLOT_H
 #define HFTMON_SLOT_H
 
+#include <linux/bitops.h>
 #include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/log2.h>
 #include <linux/percpu.h>
@@ -19,20 +21,27 @@
  * struct hftmon_cpu - the slots of one CPU
  * @whole:   sessions that record every event here
  * @partial: sessions that record here what concerns the threads they watch
- * @sole:    the same as @whole if that is one session, else 0
+ * @sole:    the same as @whole if that is one session and the clock is the TSC,
+ *           else 0
+ * @sole_ring: of that session
  * @rings:   where to, by slot; valid for the bits above
  *
- * The masks are written on that CPU with interrupts off to add a session, and
- * from elsewhere once no probe can look at its bit any more.
+ * The masks are written on that CPU with interrupts off to add a session, and from
+ * elsewhere to take it out: a probe that has seen its bit still finds its ring, which
+ * goes once no such probe runs.
  */
 struct hftmon_cpu {
 	u32 whole;
 	u32 partial;
 	u32 sole;
+	struct hftmon_ring *sole_ring;
 	struct hftmon_ring *rings[HFTMON_MAX_SESSIONS];
 };
 
 DECLARE_PER_CPU(struct hftmon_cpu, hftmon_cpu);
+
+/* Sessions that may see addresses of the kernel; they can as long as they have the slot. */
+extern u8 hftmon_slots_seeing;
 
 /* Both masks at once; who reads them beside it finds at worst no sole session. */
 static inline void hftmon_cpu_set(struct hftmon_cpu *cpu, u32 whole, u32 partial)
@@ -40,14 +49,20 @@ static inline void hftmon_cpu_set(struct hftmon_cpu *cpu, u32 whole, u32 partial
 	WRITE_ONCE(cpu->sole, 0);
 	WRITE_ONCE(cpu->whole, whole);
 	WRITE_ONCE(cpu->partial, partial);
-	WRITE_ONCE(cpu->sole, is_power_of_2(whole) ? whole : 0);
+	if (!is_power_of_2(whole) || !static_key_enabled(&hftmon_clock_is_tsc))
+		return;
+	WRITE_ONCE(cpu->sole_ring, cpu->rings[__ffs(whole)]);
+	barrier();	/* who finds @sole, finds its ring: the TSC is of x86, which keeps order */
+	WRITE_ONCE(cpu->sole, whole);
 }
 
-int hftmon_slot_get(void);
+int hftmon_slot_get(bool sees_addresses);
 void hftmon_slot_put(int slot);
 void hftmon_slot_publish(int slot, u64 sources, struct hftmon_ring __percpu *rings,
 			 const struct cpumask *cpus);
-void hftmon_slot_unpublish(int slot);
+void hftmon_slot_unpublish(int slot, const struct cpumask *cpus);
+void hftmon_slot_shed(int cpu, u64 sources);
+u64 hftmon_slot_is_shed(int cpu);
 void hftmon_slot_clear(int slot, const struct cpumask *cpus);
 
 #endif /* HFTMON_SLOT_H */

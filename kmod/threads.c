@@ -36,8 +36,7 @@ u32 hftmon_threads_list(struct hftmon_thread_entry *entries, u32 room)
 		entry->id.prio = task->prio;
 		entry->id.policy = task->policy;
 		/* Without the task's lock: a torn name is better than a stall. */
-		memcpy(entry->comm, task->comm, HFTMON_COMM_LEN);
-		entry->comm[HFTMON_COMM_LEN - 1] = '\0';
+		strscpy_pad(entry->comm, task->comm, HFTMON_COMM_LEN);
 	}
 	rcu_read_unlock();
 	return count;

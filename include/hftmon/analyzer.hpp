@@ -110,6 +110,9 @@ public:
     /// recognised from then on only.
     void add_threads(std::span<const ThreadEntry> threads, TscTime from, TscTime until);
     void add_irq(std::uint32_t irq, std::string_view name);
+    /// Of a capture that lost its beginning, a flight recorder's: CaptureCpuStats::ever_shed,
+    /// as nothing else tells what was shed before the first ShedEvent that is left.
+    void assume_shed(CpuId cpu, std::uint64_t sources) { timeline_.assume_shed(cpu, sources); }
 
     /// Neighbouring records of one CPU; the calls must come in order of time.
     /// A jump of positions counts as a gap.

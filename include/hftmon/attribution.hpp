@@ -71,6 +71,7 @@ enum : std::uint8_t {
     kIncompleteCpu = 4,          ///< it ran on a CPU that it was not seen to move to
     kIncompleteHistory = 8,      ///< reaches back beyond the history kept
     kIncompleteUnrecorded = 16,  ///< it waited on a CPU that was not recorded, or not yet
+    kIncompleteShed = 32,        ///< sources that bills need were not recorded all the time, to keep to the budget
 };
 /// The thread may have run inside the delay, which is then an upper bound.
 inline constexpr std::uint8_t kMayHaveRun = kIncompleteGap | kIncompleteUnrecorded;
@@ -86,7 +87,7 @@ struct Bill {
     /// the limit of observation, or the end of the stream. Not in the sum.
     std::vector<BillLine> after_switch_in;
     TscTime after_end{};
-    bool after_has_gap = false;
+    bool after_has_gap = false;   ///< records are missing there, or were left out to keep to the budget
     std::uint8_t incomplete = 0;  ///< 0, or why there is no verdict
 
     /// Lines plus unattributed.

@@ -14,6 +14,7 @@
 #include "hftmon/abi/ioctl.h"
 #include "hftmon/clock.hpp"
 #include "hftmon/event.hpp"
+#include "hftmon/functions.hpp"
 #include "hftmon/result.hpp"
 #include "hftmon/stream.hpp"
 #include "hftmon/units.hpp"
@@ -44,6 +45,7 @@ struct CaptureMeta {
     std::uint32_t ring_mode = HFTMON_MODE_STREAM;  ///< enum hftmon_ring_mode
     std::uint32_t ring_records = 0;                ///< capacity per CPU
     std::vector<CpuId> cpus;                       ///< that were recorded
+    std::uint32_t online_cpus = 0;                 ///< when recording began; 0 = not known
     /// Of these, where only what concerns the subjects is recorded: SessionOptions::whole_cpus.
     std::vector<CpuId> partial_cpus;
     std::vector<CaptureSource> sources;
@@ -77,6 +79,7 @@ struct CaptureCpuStats {
     std::uint64_t probes = 0;        ///< times that a probe ran
     std::uint64_t self_samples = 0;  ///< of these, how many were timed
     std::uint64_t self_ticks = 0;    ///< what those took together
+    std::uint64_t ever_shed = 0;     ///< sources that were not recorded all the time, to keep to the budget
     friend bool operator==(const CaptureCpuStats&, const CaptureCpuStats&) = default;
 };
 
@@ -117,6 +120,7 @@ public:
     Status threads(const CaptureThreads& threads);
     Status clock(const ClockSync& sync);
     Status irqs(std::span<const IrqName> irqs);
+    Status functions(std::span<const FunctionName> functions);
     /// Records of one CPU whose first is at `first_position`. Whole runs only:
     /// a run that is cut by the end of the span is dropped by the reader. Does
     /// not allocate unless it fails.
@@ -206,6 +210,8 @@ public:
     [[nodiscard]] std::span<const ClockSync> clock_syncs() const noexcept;
     /// By number; a later name of the same interrupt replaces the earlier.
     [[nodiscard]] std::span<const IrqName> irqs() const noexcept;
+    /// Names of the functions that events tell, as far as the recorder could learn them.
+    [[nodiscard]] std::span<const FunctionName> functions() const noexcept;
     /// Absent in a file that was cut, or whose recorder was killed.
     [[nodiscard]] const std::optional<CaptureStats>& stats() const noexcept;
 

@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "hftmon/abi/source.h"
 #include "hftmon/event.hpp"
 #include "hftmon/units.hpp"
 
@@ -173,6 +174,9 @@ public:
     /// cpu_idle; leaving an idle state keeps its name until the next one.
     void idle(TscTime time, bool enter, std::uint32_t state);
     void page_fault(TscTime time);
+    /// From now on these sources (bits) are not recorded here. What is open is dropped:
+    /// its end may not be seen. Before the first record: from the beginning on.
+    void shed(TscTime time, std::uint64_t sources);
     void timer_enter(TscTime time, TscTicks late, TscTicks slack) noexcept;
     void timer_leave() noexcept { top().timer.active = false; }
     /// `tid`, if it is the bottom thread, has another priority from `time` on,
@@ -206,12 +210,18 @@ public:
     template <class Fn>
     bool walk(TscTime from, TscTime to, Fn&& fn) const;
     /// Page faults seen here in [from, to). `complete`: false when the range
-    /// reaches back beyond those kept (the newest 65536).
+    /// reaches back beyond those kept (the newest 65536), or they were shed.
     struct PageFaults {
         std::uint32_t count = 0;
         bool complete = true;
     };
     [[nodiscard]] PageFaults page_faults(TscTime from, TscTime to) const noexcept;
+    /// Sources that were not recorded at some time in [from, to); beyond the newest 4096
+    /// changes all that ever were.
+    [[nodiscard]] std::uint64_t shed_in(TscTime from, TscTime to) const noexcept;
+    /// And at any time.
+    [[nodiscard]] std::uint64_t ever_shed() const noexcept { return ever_shed_; }
+    [[nodiscard]] std::uint64_t shed_now() const noexcept { return shed_now_; }
     /// Are records missing somewhere in [from, to)? O(1) when none are since.
     [[nodiscard]] bool has_gap(TscTime from, TscTime to) const;
 
@@ -223,6 +233,11 @@ private:
     };
     static constexpr std::size_t kMaxDepth = 8;
     static constexpr std::size_t kMaxFaults = 65536;
+    static constexpr std::size_t kMaxSheds = 4096;
+    struct Shed {
+        TscTime since;
+        std::uint64_t sources = 0;
+    };
 
     [[nodiscard]] Level& top() noexcept { return levels_[depth_ - 1]; }
     void close(TscTime time);
@@ -247,6 +262,9 @@ private:
     std::array<std::int64_t, kCauseKinds> closed_{};
     HistoryRing<Segment> history_;
     HistoryRing<TscTime> faults_{kMaxFaults};
+    HistoryRing<Shed> sheds_{kMaxSheds};
+    std::uint64_t ever_shed_ = 0;
+    std::uint64_t shed_now_ = 0;
 };
 
 template <class Fn>

@@ -7,9 +7,11 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <variant>
 
+#include "hftmon/abi/histogram.h"
 #include "hftmon/abi/record.h"
 #include "hftmon/units.hpp"
 
@@ -32,6 +34,7 @@ enum class Context : std::uint8_t { kTask = 0, kSoftirq = 1, kHardirq = 2, kNmi 
 
 using VectorKind = ::hftmon_vector_kind;
 using TlbFlushReason = ::hftmon_tlb_flush_reason;
+using DurationKind = ::hftmon_duration;
 
 /// A thread's name as the kernel holds it: up to 15 bytes, any bytes.
 struct Comm {
@@ -92,7 +95,7 @@ struct VectorEvent { bool entry; std::uint32_t vector; VectorKind kind; };
 struct NmiEvent { Nanoseconds duration; std::uint32_t handled; };
 struct PageFaultEvent { bool user; std::uint64_t address, ip; std::uint16_t error_code; };
 struct CpuIdleEvent { bool enter; std::uint32_t state; };
-struct HrtimerEvent { bool entry; Nanoseconds late, slack; };
+struct HrtimerEvent { bool entry; Nanoseconds late, slack; std::uint64_t function = 0; };
 struct PriorityEvent {
     Tid tid, donor;  ///< donor: whose priority it inherits; 0: nobody's any more
     std::int16_t old_prio, new_prio;
@@ -119,18 +122,57 @@ struct SignalEvent {
     bool group;            ///< sent to the whole process
     std::uint32_t result;  ///< of sending: enum hftmon_signal_result
 };
+/// Functions and objects are addresses of the kernel; 0: not known, or hidden
+/// from who recorded.
+struct HrtimerStartEvent { std::uint64_t function; Nanoseconds expires; };  ///< on the timer's own clock
+enum class FunctionStage : std::uint8_t {
+    kTimerEntry, kTimerExit, kWorkQueue, kWorkStart, kWorkEnd, kTaskletEntry, kTaskletExit, kCsdQueue, kCsdEntry, kCsdExit
+};
+struct FunctionEvent {
+    static constexpr std::uint32_t kAnyCpu = 0xffff'ffff;
+    FunctionStage stage;
+    std::uint64_t function, object;
+    std::uint32_t arg;  ///< kTimerEntry: jiffies late; kWorkQueue, kCsdQueue: CPU
+};
+struct NapiEvent { std::uint32_t ifindex, work, budget; };
+enum class PacketStage : std::uint8_t { kReceive, kQueue, kStartXmit };
+struct PacketEvent { PacketStage stage; std::uint32_t ifindex, length; };
+struct BlockEvent {
+    bool complete;
+    std::uint32_t device;  ///< major << 20 | minor
+    std::uint32_t op, bytes;
+    std::uint64_t sector;
+};
+struct SyscallEvent { bool enter, compat; std::int32_t number; std::int64_t ret; };  ///< compat: of the 32-bit table
+/// A duration that a trigger was set for has ended just before.
+struct SpikeEvent {
+    DurationKind kind;
+    TscTicks duration;
+    Tid tid;              ///< whose; of handlers, who was interrupted
+    std::uint32_t cause;  ///< of handlers: which; else the thread that ran until then
+    [[nodiscard]] bool of_handler() const noexcept {
+        return kind <= HFTMON_DURATION_VECTOR || kind == HFTMON_DURATION_NMI;
+    }
+};
+/// From now on these sources are not recorded on this CPU, to keep to the budget; see abi/cost.h.
+struct ShedEvent { std::uint64_t sources; std::uint32_t spent_ppm, budget_ppm; };
 // clang-format on
 
 using EventBody = std::variant<GapEvent, CpuStateEvent, SchedSwitchEvent, SchedWakeEvent, SchedMigrateEvent,
                                ThreadEvent, IrqEvent, SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent,
                                HrtimerEvent, PriorityEvent, NeedReschedEvent, BlockedEvent, NumaEvent, IpiSendEvent,
-                               TlbFlushEvent, CpuFrequencyEvent, SignalEvent>;
+                               TlbFlushEvent, CpuFrequencyEvent, SignalEvent, SpikeEvent, HrtimerStartEvent,
+                               FunctionEvent, NapiEvent, PacketEvent, BlockEvent, SyscallEvent, ShedEvent>;
 
 struct Event {
     EventHeader header;
     EventBody body;
 };
 
+/// "sched_switch"; "unknown" beyond the sources of this library.
+[[nodiscard]] std::string_view source_name(std::uint32_t source) noexcept;
+/// Names of a mask of sources: "sys_enter,sys_exit".
+[[nodiscard]] std::string sources_text(std::uint64_t sources);
 /// Kernel names: "NET_RX", "local_timer"; "unknown" beyond the known range.
 [[nodiscard]] std::string_view softirq_name(std::uint32_t vec) noexcept;
 [[nodiscard]] std::string_view vector_name(VectorKind kind) noexcept;

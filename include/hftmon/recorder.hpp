@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ class Recorder {
 public:
     struct Options {
         SessionOptions session;
+        std::optional<TriggerOptions> trigger;
         std::string path;
         std::vector<Tid> subjects;              ///< threads that the user asks about
         std::vector<std::string> command_line;  ///< for the file's description
@@ -39,7 +41,7 @@ public:
     Recorder& operator=(Recorder&&) noexcept;
     ~Recorder();
 
-    /// Waits up to `timeout` for a batch and writes what there is. Stream mode:
+    /// Waits up to `timeout` for a batch, or a hit of the trigger, and writes what there is. Stream mode:
     /// also a reading of the clocks, and all of it to the kernel, once a second.
     Status pump(std::chrono::milliseconds timeout);
     /// Stops the session, writes the rest, the final thread list and the counts.

@@ -2,6 +2,7 @@
 /// A measurement through the kernel module: one open /dev/hftmon.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,8 @@
 
 #include "hftmon/abi/ioctl.h"
 #include "hftmon/capture.hpp"
+#include "hftmon/event.hpp"
+#include "hftmon/histogram.hpp"
 #include "hftmon/result.hpp"
 #include "hftmon/ring_reader.hpp"
 #include "hftmon/units.hpp"
@@ -21,6 +24,7 @@ namespace hftmon {
 using SessionInfo = ::hftmon_info;
 using SourceStatus = ::hftmon_source_status;
 using CpuStats = ::hftmon_cpu_stats;
+using SourceCost = ::hftmon_source_cost;
 
 enum class RingMode : std::uint32_t { kStream = HFTMON_MODE_STREAM, kFlight = HFTMON_MODE_FLIGHT };
 
@@ -36,13 +40,61 @@ struct SessionOptions {
     /// concerns a watched thread: it runs there, or an event names it. Unset:
     /// everything everywhere.
     std::optional<std::vector<CpuId>> whole_cpus;
-    /// Whom to watch, where not everything is recorded: threads, and processes by
-    /// their leader; and the threads and processes that these start from now on.
+    /// Whom to watch, where not everything is recorded, or for a trigger: threads, and
+    /// processes by their leader; and the threads and processes that these start from
+    /// now on.
     std::vector<Tid> watched;
+    /// Bits of DurationKind that the kernel counts in histograms, on all of `cpus`;
+    /// `sources` may then be 0. Those it cannot measure are left out, as info() tells.
+    std::uint32_t durations = 0;
 };
 
-/// "sched_switch"; "unknown" beyond the sources of this library.
-[[nodiscard]] std::string_view source_name(std::uint32_t source) noexcept;
+enum class Freeze : std::uint8_t {
+    kNothing,
+    kCpu,     ///< the flight recorder of the CPU of the hit
+    kSender,  ///< and that of the CPU from which the thread was woken
+    kAll,
+};
+
+/// A trigger: a duration over its threshold is a hit, writes a SpikeEvent into the
+/// ring of its CPU, ends waits, and can freeze flight recorders.
+struct TriggerOptions {
+    struct Threshold {
+        DurationKind kind;
+        Nanoseconds over;
+    };
+    std::vector<Threshold> thresholds;  ///< kinds of SessionOptions::durations; none: no hit any more
+    bool watched = false;               ///< only what happens to threads that the session watches
+    Freeze freeze = Freeze::kNothing;   ///< flight mode
+    /// What frozen rings still take: whichever bound comes first; without one, nothing.
+    std::optional<std::uint32_t> tail_records;
+    std::optional<Nanoseconds> tail;
+    /// So long after a hit there is no other, and then frozen rings go on. Unset:
+    /// until spikes(Rearm::kYes).
+    std::optional<Nanoseconds> holdoff;
+};
+
+enum class Rearm : bool { kNo, kYes };
+
+/// Hits of a trigger so far, and the latest one.
+struct Spikes {
+    std::uint64_t hits = 0;
+    std::uint64_t held = 0;  ///< durations over the threshold that were none: it was not armed again yet
+    Event last;              ///< a SpikeEvent, meaningful when there was a hit
+};
+
+/// What the module's events cost on one CPU since it was loaded, for all sessions; see
+/// abi/cost.h. Times are ticks of the records' clock (info().tsc_khz).
+struct CpuCosts {
+    CpuId cpu;
+    std::uint32_t budget_ppm = 0;  ///< parts per million of the CPU's time; 0: no limit
+    std::uint32_t spent_ppm = 0;   ///< in the last 100 ms; 0 without a budget, or when nobody records
+    std::uint64_t events = 0;      ///< updates of histograms included
+    SourceCost timed{};            ///< of these, about one in 61
+    std::uint64_t shed = 0;        ///< sources that are not recorded there now
+    std::array<SourceCost, HFTMON_COST_COUNT> by_source{};  ///< of those timed; the last: histograms
+};
+
 /// Why a source is not there, in words; empty when it is.
 [[nodiscard]] std::string source_reason(const SourceStatus& status);
 
@@ -73,6 +125,13 @@ public:
     Result<std::uint32_t> watch(Tid tid);
     /// No longer. Its children that are watched stay so.
     Result<std::uint32_t> unwatch(Tid tid);
+    /// Sets the session's trigger, or another one instead, and arms it; between setup()
+    /// and stop(). kInvalidArgument: a kind that is not counted, a ring to be frozen
+    /// that is no flight recorder.
+    Status set_trigger(const TriggerOptions& options) const;
+    /// What was hit so far; ends the interruption of waits that the last hit began.
+    /// With kYes frozen rings go on, and there can be another hit.
+    [[nodiscard]] Result<Spikes> spikes(Rearm rearm = Rearm::kNo) const;
     /// Hooks and records. Sources that could not be hooked are left out.
     Status start();
     /// No record is written after this returns; rings stay readable.
@@ -85,14 +144,21 @@ public:
     [[nodiscard]] std::span<const CpuId> partial_cpus() const noexcept;
 
     /// Waits until a ring holds wakeup_records unread records (true) or the
-    /// time is over (false). A signal ends the wait early (false).
+    /// time is over (false). A signal ends the wait early (false), and so does a hit of
+    /// the trigger that spikes() has not told of.
     Result<bool> wait(std::chrono::milliseconds timeout) const;
 
     /// For poll(2) and epoll(7), at any time after open(): readable when wait()
-    /// would say true, POLLHUP after stop(). Stays the session's.
+    /// would say true, POLLPRI after a hit, POLLHUP after stop(). Stays the session's.
     [[nodiscard]] int fd() const noexcept;
 
     [[nodiscard]] Result<CpuStats> cpu_stats(CpuId cpu) const;
+    /// In any state. kNotFound: the machine has no such CPU.
+    [[nodiscard]] Result<CpuCosts> costs(CpuId cpu) const;
+    /// What was counted on a CPU since start(), until stop(), of the kinds that info()
+    /// calls active; others are empty. No system call. kNotFound: no durations are
+    /// counted there, or not yet.
+    Status durations(CpuId cpu, DurationHistograms& counted) const;
     [[nodiscard]] Result<ClockSync> clock_sync() const;
     /// All threads that exist now, with names.
     [[nodiscard]] Result<CaptureThreads> threads() const;

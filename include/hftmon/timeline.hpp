@@ -61,6 +61,17 @@ public:
     void apply(const EventHeader& header, const TlbFlushEvent&) { admit(header); }
     void apply(const EventHeader& header, const CpuFrequencyEvent&) { admit(header); }
     void apply(const EventHeader& header, const SignalEvent&) { admit(header); }
+    void apply(const EventHeader& header, const SpikeEvent&) { admit(header); }
+    void apply(const EventHeader& header, const ShedEvent& event);
+    /// Before the first record of that CPU: these sources may not have been recorded
+    /// until a ShedEvent says what is.
+    void assume_shed(CpuId id, std::uint64_t sources);
+    void apply(const EventHeader& header, const HrtimerStartEvent&) { admit(header); }
+    void apply(const EventHeader& header, const FunctionEvent&) { admit(header); }
+    void apply(const EventHeader& header, const NapiEvent&) { admit(header); }
+    void apply(const EventHeader& header, const PacketEvent&) { admit(header); }
+    void apply(const EventHeader& header, const BlockEvent&) { admit(header); }
+    void apply(const EventHeader& header, const SyscallEvent&) { admit(header); }
     /// Records of this CPU are missing before the one at `time`, and no GAP
     /// record says who runs: a jump in its positions.
     void missing(CpuId cpu, TscTime time);

@@ -10,6 +10,17 @@ namespace {
 constexpr std::int16_t kFirstFairPrio = 100;
 constexpr Tid kNobody{std::numeric_limits<std::uint32_t>::max()};
 
+/// Where one of these is not recorded, its time goes to another line.
+constexpr std::uint64_t kBilledSources = [] {
+    std::uint64_t sources = HFTMON_SOURCE_BIT(HFTMON_SOURCE_IRQ_HANDLER) | HFTMON_SOURCE_BIT(HFTMON_SOURCE_SOFTIRQ) |
+                            HFTMON_SOURCE_BIT(HFTMON_SOURCE_HRTIMER_EXPIRE) |
+                            HFTMON_SOURCE_BIT(HFTMON_SOURCE_SCHED_WAKING) |
+                            HFTMON_SOURCE_BIT(HFTMON_SOURCE_SCHED_WAKEUP);
+    for (unsigned vector = HFTMON_SOURCE_LOCAL_TIMER; vector <= HFTMON_SOURCE_DEFERRED_ERROR_APIC; ++vector)
+        sources |= HFTMON_SOURCE_BIT(vector);
+    return sources;
+}();
+
 /// Larger first; of equals the one that began first.
 bool goes_before(const BillLine& a, const BillLine& b) noexcept {
     return a.ticks != b.ticks ? a.ticks > b.ticks : a.first < b.first;
@@ -75,6 +86,9 @@ public:
 
     void run() {
         TscTime at = delay_.start;
+        // By what it was woken, a timer perhaps, may not be known.
+        if (delay_.kind == DelayKind::kWakeup && delay_.reason != StartReason::kUnseen)
+            note_shed(timeline_.cpu(delay_.waking.cpu), delay_.waking.time, delay_.waking.time + TscTicks{1});
         if (delay_.reason == StartReason::kTimer) {
             const TscTime until = std::clamp(delay_.waking.time, at, delay_.end);
             at = allow_slack(
@@ -132,10 +146,15 @@ private:
         return to;
     }
 
+    void note_shed(const CpuTimeline* cpu, TscTime from, TscTime to) noexcept {
+        if (cpu && (cpu->shed_in(from, to) & kBilledSources) != 0) bill_.incomplete |= kIncompleteShed;
+    }
+
     TscTime walk(CpuId id, TscTime from, TscTime to, Phase phase) {
         if (from >= to) return from;
         const CpuTimeline* cpu = timeline_.cpu(id);
         if (!cpu || from < cpu->first()) bill_.incomplete |= kIncompleteUnrecorded;
+        note_shed(cpu, from, to);
         if (!cpu) {
             ledger_.unattributed(from, to);
             return to;
@@ -277,6 +296,7 @@ void attribute_after(const Timeline& timeline, TscTime until, Bill& bill) {
     Ledger ledger(bill.after_switch_in, others);
     const CpuTimeline* cpu = timeline.cpu(bill.delay.cpu);
     if (!cpu) return;
+    bill.after_has_gap = (cpu->shed_in(bill.delay.end, bill.after_end) & kBilledSources) != 0;
     cpu->walk(bill.delay.end, bill.after_end, [&](TscTime start, TscTime end, const Cause& cause) {
         if (cause.kind == CauseKind::kGap) bill.after_has_gap = true;
         if (is_interrupt(cause.kind))

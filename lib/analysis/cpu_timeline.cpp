@@ -42,6 +42,27 @@ void CpuTimeline::idle(TscTime time, bool enter, std::uint32_t state) {
 
 void CpuTimeline::page_fault(TscTime time) { faults_.push(time); }
 
+void CpuTimeline::shed(TscTime time, std::uint64_t sources) {
+    sheds_.push({time, sources});
+    ever_shed_ |= sources;
+    shed_now_ = sources;
+    if (!begun_) return;
+    // What is open may end unseen; what is brought back may be open.
+    close(time);
+    const Cause bottom = levels_[0].cause;
+    resync(time, bottom);
+}
+
+std::uint64_t CpuTimeline::shed_in(TscTime from, TscTime to) const noexcept {
+    if (ever_shed_ == 0) return 0;
+    if (sheds_.oldest() > 0 && from < sheds_[sheds_.oldest()].since) return ever_shed_;
+    std::uint64_t i = sheds_.partition([from](const Shed& shed) { return shed.since <= from; });
+    if (i > sheds_.oldest()) --i;  // what it was at `from`
+    std::uint64_t sources = 0;
+    for (; i < sheds_.end() && sheds_[i].since < to; ++i) sources |= sheds_[i].sources;
+    return sources;
+}
+
 void CpuTimeline::timer_enter(TscTime time, TscTicks late, TscTicks slack) noexcept {
     const CauseKind kind = top().cause.kind;
     const bool in_hardirq = kind == CauseKind::kIrq || kind == CauseKind::kVector;
@@ -101,7 +122,10 @@ CpuTimeline::PageFaults CpuTimeline::page_faults(TscTime from, TscTime to) const
     const std::uint64_t first = faults_.partition([from](TscTime fault) { return fault < from; });
     const std::uint64_t last = faults_.partition([to](TscTime fault) { return fault < to; });
     const std::uint64_t oldest = faults_.oldest();
-    return {static_cast<std::uint32_t>(last - first), oldest == 0 || faults_[oldest] < from};
+    constexpr std::uint64_t kSources =
+        HFTMON_SOURCE_BIT(HFTMON_SOURCE_PAGE_FAULT_USER) | HFTMON_SOURCE_BIT(HFTMON_SOURCE_PAGE_FAULT_KERNEL);
+    const bool complete = (oldest == 0 || faults_[oldest] < from) && (shed_in(from, to) & kSources) == 0;
+    return {static_cast<std::uint32_t>(last - first), complete};
 }
 
 bool CpuTimeline::has_gap(TscTime from, TscTime to) const {

@@ -113,11 +113,13 @@ Switched Timeline::apply(const EventHeader& header, const SchedSwitchEvent& even
     bool waited = false;
     Thread* next = take_cpu(event, header.cpu, waited);
     SuspendedSoftirq dropped;
+    // Its end would not be seen.
+    const bool is_softirq_seen = (cpu->shed_now() & HFTMON_SOURCE_BIT(HFTMON_SOURCE_SOFTIRQ)) == 0;
     if (event.prev_partial || event.next_partial) cpu->set_partial();
-    cpu->switch_bottom(now_,
-                       event.prev_partial ? kNotWatchedHere : cause_of(event.prev, event.prev_prio, event.prev_policy),
-                       event.next_partial ? kNotWatchedHere : cause_of(event.next, event.next_prio, event.next_policy),
-                       prev ? prev->softirq : dropped, next ? next->softirq : no_softirq_, anomalies_);
+    cpu->switch_bottom(
+        now_, event.prev_partial ? kNotWatchedHere : cause_of(event.prev, event.prev_prio, event.prev_policy),
+        event.next_partial ? kNotWatchedHere : cause_of(event.next, event.next_prio, event.next_policy),
+        prev ? prev->softirq : dropped, next && is_softirq_seen ? next->softirq : no_softirq_, anomalies_);
     if (next) next->softirq.active = false;
     if (waited) result.waited = next;
     if (prev && prev->state == ThreadState::kDead) {

@@ -113,6 +113,23 @@ void Timeline::apply(const EventHeader& header, const HrtimerEvent& event) {
         cpu->timer_leave();
 }
 
+void Timeline::apply(const EventHeader& header, const ShedEvent& event) {
+    CpuTimeline* cpu = admit(header);
+    if (!cpu) return;
+    cpu->shed(now_, event.sources);
+    // What was begun is ended unseen: a wakeup that finds its thread running, a
+    // softirq that went with its thread, here or elsewhere.
+    threads_.for_each([&](Thread& thread) {
+        if ((event.sources & HFTMON_SOURCE_BIT(HFTMON_SOURCE_SCHED_WAKEUP)) != 0) thread.waking_pending = false;
+        if ((event.sources & HFTMON_SOURCE_BIT(HFTMON_SOURCE_SOFTIRQ)) != 0) thread.softirq.active = false;
+    });
+}
+
+void Timeline::assume_shed(CpuId id, std::uint64_t sources) {
+    CpuTimeline* cpu = place(id);
+    if (cpu && !cpu->begun()) cpu->shed(TscTime{}, sources);
+}
+
 // ---- who runs, after records were lost ------------------------------------
 
 /// A record names the thread that runs here, without a switch.

@@ -40,6 +40,7 @@ struct CaptureFile {
     std::vector<CaptureThreads> threads;
     std::vector<ClockSync> clock_syncs;
     std::vector<IrqName> irqs;
+    std::vector<FunctionName> functions;
     std::optional<CaptureStats> stats;
     std::map<CpuId, std::vector<RecordChunk>> chunks;  ///< positions grow within a CPU
     std::uint64_t slots = 0;

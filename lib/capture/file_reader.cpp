@@ -70,6 +70,7 @@ const CaptureMeta& CaptureReader::meta() const noexcept { return file_->meta; }
 std::span<const CaptureThreads> CaptureReader::threads() const noexcept { return file_->threads; }
 std::span<const ClockSync> CaptureReader::clock_syncs() const noexcept { return file_->clock_syncs; }
 std::span<const IrqName> CaptureReader::irqs() const noexcept { return file_->irqs; }
+std::span<const FunctionName> CaptureReader::functions() const noexcept { return file_->functions; }
 const std::optional<CaptureStats>& CaptureReader::stats() const noexcept { return file_->stats; }
 std::uint64_t CaptureReader::slots() const noexcept { return file_->slots; }
 bool CaptureReader::truncated() const noexcept { return !file_->ended; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -220,6 +221,12 @@ Status CaptureWriter::irqs(std::span<const IrqName> irqs) {
     return impl_->status(impl_->chunk(format::ChunkType::kIrqs, std::as_bytes(std::span(text))));
 }
 
+Status CaptureWriter::functions(std::span<const FunctionName> functions) {
+    std::string text;
+    for (const FunctionName& function : functions) text += fmt::format("{:x} {}\n", function.address, function.name);
+    return impl_->status(impl_->chunk(format::ChunkType::kFunctions, std::as_bytes(std::span(text))));
+}
+
 Status CaptureWriter::records(CpuId cpu, std::uint64_t first_position, std::span<const Record> records) {
     if (records.empty()) return ok();
     impl_->records += records.size();
@@ -234,7 +241,7 @@ Status CaptureWriter::stats(const CaptureStats& stats) {
     entries.reserve(stats.cpus.size());
     for (const CaptureCpuStats& cpu : stats.cpus) {
         entries.push_back({cpu.cpu.value, 0, cpu.head, cpu.lost, cpu.overwritten, cpu.read, cpu.probes,
-                           cpu.self_samples, cpu.self_ticks});
+                           cpu.self_samples, cpu.self_ticks, cpu.ever_shed});
     }
     return impl_->status(impl_->chunk(format::ChunkType::kStats, bytes_of(body), std::as_bytes(std::span(entries))));
 }

@@ -48,13 +48,14 @@ struct FileHeader {
 };
 
 enum class ChunkType : std::uint32_t {
-    kMeta = 1,     ///< JSON, UTF-8; a later one replaces the earlier
-    kThreads = 2,  ///< ThreadsBody, hftmon_thread_entry ...
-    kClock = 3,    ///< hftmon_clock_sync
-    kIrqs = 4,     ///< text, one line per interrupt: number, space, names
-    kRecords = 5,  ///< hftmon_record ...; `cpu` and `first_position` are set
-    kStats = 6,    ///< StatsBody, StatsEntry ...
-    kEnd = 7,      ///< EndBody
+    kMeta = 1,       ///< JSON, UTF-8; a later one replaces the earlier
+    kThreads = 2,    ///< ThreadsBody, hftmon_thread_entry ...
+    kClock = 3,      ///< hftmon_clock_sync
+    kIrqs = 4,       ///< text, one line per interrupt: number, space, names
+    kRecords = 5,    ///< hftmon_record ...; `cpu` and `first_position` are set
+    kStats = 6,      ///< StatsBody, StatsEntry ...
+    kEnd = 7,        ///< EndBody
+    kFunctions = 8,  ///< text, one line per function of the kernel: address in hexadecimal, space, name
 };
 
 inline constexpr std::uint32_t kChunkMagic = 0x6b6e6843;  // "Chnk"
@@ -94,7 +95,10 @@ struct StatsEntry {
     std::uint64_t probes;
     std::uint64_t self_samples;
     std::uint64_t self_ticks;
+    std::uint64_t ever_shed;
 };
+/// Without what was added since.
+inline constexpr std::size_t kStatsEntryMin = 64;
 
 struct EndBody {
     std::uint64_t end_realtime_ns;
@@ -106,7 +110,7 @@ static_assert(sizeof(FileHeader) == 64);
 static_assert(sizeof(ChunkHeader) == 32);
 static_assert(sizeof(ThreadsBody) == 32);
 static_assert(sizeof(StatsBody) == 32);
-static_assert(sizeof(StatsEntry) == 64);
+static_assert(sizeof(StatsEntry) == 72);
 static_assert(sizeof(EndBody) == 32);
 static_assert(sizeof(hftmon_record) == kAlign);
 static_assert(std::is_trivially_copyable_v<FileHeader> && std::is_trivially_copyable_v<ChunkHeader>);

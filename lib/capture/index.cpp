@@ -52,14 +52,15 @@ std::string_view text_of(std::span<const std::byte> bytes) noexcept {
 
 /// `count` entries of `entry_bytes` each (at least a T) that all lie in `body`.
 template <class T>
-bool entries_fit(std::span<const std::byte> body, std::uint32_t count, std::uint32_t entry_bytes) noexcept {
-    return entry_bytes >= sizeof(T) && count <= body.size() / entry_bytes;
+bool entries_fit(std::span<const std::byte> body, std::uint32_t count, std::uint32_t entry_bytes,
+                 std::size_t min_bytes = sizeof(T)) noexcept {
+    return entry_bytes >= min_bytes && count <= body.size() / entry_bytes;
 }
 
 template <class T>
 T entry_at(std::span<const std::byte> body, std::size_t index, std::uint32_t entry_bytes) noexcept {
     T entry{};
-    std::memcpy(&entry, body.data() + index * entry_bytes, sizeof(T));
+    std::memcpy(&entry, body.data() + index * entry_bytes, std::min<std::size_t>(sizeof(T), entry_bytes));
     return entry;
 }
 
@@ -82,22 +83,49 @@ bool add_clock(CaptureFile& file, std::span<const std::byte> body) {
     return true;
 }
 
-bool add_irqs(CaptureFile& file, std::span<const std::byte> body) {
+/// "NUMBER name": the name, and the number in the given base.
+template <class Number>
+std::optional<std::string_view> split(std::string_view line, Number& number, int base) {
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number, base);
+    const auto digits = static_cast<std::size_t>(end - line.data());
+    if (error != std::errc{} || digits == line.size() || line[digits] != ' ') return std::nullopt;
+    return line.substr(digits + 1);
+}
+
+/// Gives each line of a text to `add`, until that says no.
+template <class Add>
+bool each_line(std::span<const std::byte> body, Add&& add) {
     for (std::string_view text = text_of(body); !text.empty();) {
         const std::string_view line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(text.size(), line.size() + 1));
-        std::uint32_t irq = 0;
-        const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), irq);
-        const auto digits = static_cast<std::size_t>(end - line.data());
-        if (error != std::errc{} || digits == line.size() || line[digits] != ' ') return false;
-        file.irqs.push_back({irq, std::string(line.substr(digits + 1))});
+        if (!add(line)) return false;
     }
     return true;
 }
 
+bool add_functions(CaptureFile& file, std::span<const std::byte> body) {
+    return each_line(body, [&](std::string_view line) {
+        std::uint64_t address = 0;
+        const auto name = split(line, address, 16);
+        if (name) file.functions.push_back({address, std::string(*name)});
+        return name.has_value();
+    });
+}
+
+bool add_irqs(CaptureFile& file, std::span<const std::byte> body) {
+    return each_line(body, [&](std::string_view line) {
+        std::uint32_t irq = 0;
+        const auto name = split(line, irq, 10);
+        if (name) file.irqs.push_back({irq, std::string(*name)});
+        return name.has_value();
+    });
+}
+
 bool add_stats(CaptureFile& file, std::span<const std::byte> body) {
     format::StatsBody head{};
-    if (!take(body, head) || !entries_fit<format::StatsEntry>(body, head.count, head.entry_bytes)) return false;
+    if (!take(body, head) ||
+        !entries_fit<format::StatsEntry>(body, head.count, head.entry_bytes, format::kStatsEntryMin))
+        return false;
     constexpr auto kMaxNs = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     if (head.collector_cpu_ns > kMaxNs || head.observed_ns > kMaxNs) return false;
     CaptureStats stats;
@@ -108,7 +136,7 @@ bool add_stats(CaptureFile& file, std::span<const std::byte> body) {
         const auto entry = entry_at<format::StatsEntry>(body, i, head.entry_bytes);
         if (entry.cpu > format::kMaxCpu) return false;
         stats.cpus.push_back({CpuId{entry.cpu}, entry.head, entry.lost, entry.overwritten, entry.read, entry.probes,
-                              entry.self_samples, entry.self_ticks});
+                              entry.self_samples, entry.self_ticks, entry.ever_shed});
     }
     file.stats = std::move(stats);
     return true;
@@ -155,6 +183,7 @@ bool add_chunk(CaptureFile& file, const format::ChunkHeader& header, std::span<c
         case ChunkType::kThreads: return add_threads(file, body);
         case ChunkType::kClock: return add_clock(file, body);
         case ChunkType::kIrqs: return add_irqs(file, body);
+        case ChunkType::kFunctions: return add_functions(file, body);
         case ChunkType::kRecords: return add_records(file, header, body) && body.size() % sizeof(Record) == 0;
         case ChunkType::kStats: return add_stats(file, body);
         case ChunkType::kEnd: return add_end(file, body);

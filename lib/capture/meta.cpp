@@ -81,6 +81,7 @@ CaptureMeta from_object(const Json& object) {
     get_bool(object, "tsc_invariant", meta.tsc_invariant);
     get_unsigned(object, "ring_mode", meta.ring_mode);
     get_unsigned(object, "ring_records", meta.ring_records);
+    get_unsigned(object, "online_cpus", meta.online_cpus);
     get_ids(object, "cpus", meta.cpus);
     get_ids(object, "partial_cpus", meta.partial_cpus);
     get_ids(object, "subjects", meta.subjects);
@@ -128,6 +129,7 @@ std::string meta_to_json(const CaptureMeta& meta) {
                          {"tsc_invariant", meta.tsc_invariant},
                          {"ring_mode", meta.ring_mode},
                          {"ring_records", meta.ring_records},
+                         {"online_cpus", meta.online_cpus},
                          {"cpus", ids_to_json(meta.cpus)},
                          {"partial_cpus", ids_to_json(meta.partial_cpus)},
                          {"sources", std::move(sources)},

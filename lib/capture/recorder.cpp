@@ -6,8 +6,11 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <unordered_set>
 
 #include "hftmon/clock.hpp"
+#include "hftmon/decode.hpp"
+#include "hftmon/functions.hpp"
 
 namespace hftmon {
 
@@ -18,6 +21,36 @@ using SteadyClock = std::chrono::steady_clock;
 /// What a recorder that is killed may lose. Saving is an ioctl and a write.
 constexpr std::chrono::seconds kSaveInterval(1);
 
+/// Functions of the kernel that records tell, by the low half of their addresses.
+class FunctionsSeen {
+public:
+    void look(std::span<const Record> records) {
+        for (const Record& record : records) {
+            std::uint32_t function = 0;
+            if (record.type >= HFTMON_REC_HRTIMER_START && record.type <= HFTMON_REC_CSD_EXIT)
+                function = record.function.function;
+            else if (record.type == HFTMON_REC_HRTIMER_EXPIRE_ENTRY)
+                function = record.hrtimer.function;
+            if (function != 0) seen_.insert(function);
+        }
+    }
+    /// Those that /proc/kallsyms knows; none, where it hides its addresses.
+    [[nodiscard]] std::vector<FunctionName> names() const {
+        std::vector<FunctionName> names;
+        if (seen_.empty()) return names;
+        const auto symbols = KernelSymbols::read();
+        if (!symbols) return names;
+        for (const std::uint32_t low : seen_) {
+            const std::uint64_t address = detail::kernel_address(low);
+            if (auto name = symbols->name_of(address)) names.push_back({address, *std::move(name)});
+        }
+        return names;
+    }
+
+private:
+    std::unordered_set<std::uint32_t> seen_;
+};
+
 }  // namespace
 
 struct Recorder::Impl {
@@ -26,6 +59,7 @@ struct Recorder::Impl {
     CaptureMeta meta;
     TscTime start;
     Nanoseconds cpu_at_start;
+    FunctionsSeen functions = {};
     SteadyClock::time_point saved = SteadyClock::now();
 
     Status save_if_due();
@@ -63,12 +97,13 @@ Status write_anchor(CaptureWriter& writer, const Anchor& anchor) {
     return writer.irqs(anchor.irqs);
 }
 
-Status drain(Session& session, CaptureWriter& writer) {
+Status drain(Session& session, CaptureWriter& writer, FunctionsSeen& functions) {
     for (RingReader& ring : session.rings()) {
         // One look per ring: a busy CPU must not keep us from the others.
         const auto records = ring.peek();
         if (records.empty()) continue;
         if (auto status = writer.records(ring.cpu(), ring.position(), records); !status) return status;
+        functions.look(records);
         ring.release(records.size());
     }
     return ok();
@@ -101,6 +136,9 @@ Result<Recorder> Recorder::start(const Options& options) {
     auto session = Session::open();
     if (!session) return session.error();
     if (auto status = session->setup(options.session); !status) return status.error();
+    if (options.trigger) {
+        if (auto status = session->set_trigger(*options.trigger); !status) return status.error();
+    }
 
     if (auto status = CaptureWriter::check(options.path); !status) return status.error();
     const auto anchor = take_anchor(*session);
@@ -141,7 +179,7 @@ Status Recorder::Impl::save_if_due() {
 Status Recorder::pump(std::chrono::milliseconds timeout) {
     const auto ready = impl_->session.wait(timeout);
     if (!ready) return ready.error();
-    if (auto status = drain(impl_->session, impl_->writer); !status) return status;
+    if (auto status = drain(impl_->session, impl_->writer, impl_->functions); !status) return status;
     return impl_->save_if_due();
 }
 
@@ -155,7 +193,8 @@ Result<CaptureStats> Recorder::finish() {
     stats.observed = TscClock::from_khz(impl_->meta.tsc_khz).to_ns(TscTime{sync->tsc} - impl_->start);
     if (auto status = session.stop(); !status) return status.error();
     // One peek of a stopped ring is all that it holds.
-    if (auto status = drain(session, writer); !status) return status.error();
+    if (auto status = drain(session, writer, impl_->functions); !status) return status.error();
+    if (auto status = writer.functions(impl_->functions.names()); !status) return status.error();
     const auto anchor = take_anchor(session);
     if (!anchor) return anchor.error();
     if (auto status = write_anchor(writer, *anchor); !status) return status.error();
@@ -171,7 +210,8 @@ Result<CaptureStats> Recorder::finish() {
                               .read = counts.read,
                               .probes = kernel->probes,
                               .self_samples = kernel->self_samples,
-                              .self_ticks = kernel->self_ticks});
+                              .self_ticks = kernel->self_ticks,
+                              .ever_shed = kernel->ever_shed});
     }
     if (auto status = writer.stats(stats); !status) return status.error();
     impl_->meta.end_realtime = Nanoseconds(static_cast<std::int64_t>(sync->realtime_ns));

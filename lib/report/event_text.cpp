@@ -6,6 +6,8 @@
 #include <bit>
 #include <iterator>
 
+#include "hftmon/histogram.hpp"
+
 namespace hftmon {
 
 namespace {
@@ -22,8 +24,8 @@ std::string_view context_name(Context context) noexcept {
 
 class Writer {
 public:
-    Writer(const EventHeader& header, const NameTable& names, std::string& out)
-        : header_(header), names_(names), out_(out) {}
+    Writer(const EventHeader& header, const NameTable& names, const FunctionNames& functions, std::string& out)
+        : header_(header), names_(names), functions_(functions), out_(out) {}
 
     void operator()(const GapEvent& e) { put("gap lost_total={} current_tid={}", e.lost_total, e.current.value); }
     void operator()(const CpuStateEvent& e) {
@@ -80,7 +82,7 @@ public:
     }
     void operator()(const HrtimerEvent& e) {
         if (e.entry) {
-            put("hrtimer_expire_entry late_ns={} slack_ns={}", e.late.count(), e.slack.count());
+            put("hrtimer_expire_entry late_ns={} slack_ns={}{}", e.late.count(), e.slack.count(), function(e.function));
         } else {
             put("hrtimer_expire_exit");
         }
@@ -119,6 +121,52 @@ public:
                 e.group, e.result);
     }
 
+    void operator()(const HrtimerStartEvent& e) {
+        put("hrtimer_start expires_ns={}{}", e.expires.count(), function(e.function));
+    }
+    void operator()(const FunctionEvent& e) {
+        static constexpr std::string_view kNames[] = {
+            "timer_expire_entry",    "timer_expire_exit", "workqueue_queue_work", "workqueue_execute_start",
+            "workqueue_execute_end", "tasklet_entry",     "tasklet_exit",         "csd_queue_cpu",
+            "csd_function_entry",    "csd_function_exit"};
+        put("{}", kNames[static_cast<std::size_t>(e.stage)]);
+        if (e.stage == FunctionStage::kTimerEntry) put(" late_jiffies={}", static_cast<std::int32_t>(e.arg));
+        if (e.stage == FunctionStage::kWorkQueue || e.stage == FunctionStage::kCsdQueue)
+            put(" cpu={}", e.arg != FunctionEvent::kAnyCpu ? std::to_string(e.arg) : "any");
+        put("{}", function(e.function));
+        if (e.object != 0) put(" object={:#x}", e.object);
+    }
+    void operator()(const NapiEvent& e) { put("napi_poll ifindex={} work={} budget={}", e.ifindex, e.work, e.budget); }
+    void operator()(const PacketEvent& e) {
+        static constexpr std::string_view kNames[] = {"netif_receive_skb", "net_dev_queue", "net_dev_start_xmit"};
+        put("{} ifindex={} len={}", kNames[static_cast<std::size_t>(e.stage)], e.ifindex, e.length);
+    }
+    void operator()(const BlockEvent& e) {
+        put("block_rq_{} dev={}:{} op={} sector={} bytes={}", e.complete ? "complete" : "issue", e.device >> 20,
+            e.device & 0xfffff, e.op, e.sector, e.bytes);
+    }
+    void operator()(const SyscallEvent& e) {
+        if (e.enter)
+            put("sys_enter nr={}{}", e.number, e.compat ? " compat=1" : "");
+        else
+            put("sys_exit nr={} ret={}{}", e.number, e.ret, e.compat ? " compat=1" : "");
+    }
+    void operator()(const ShedEvent& e) {
+        const std::string sources = sources_text(e.sources);
+        put("shed sources={} spent_ppm={} budget_ppm={}", sources.empty() ? "none" : sources, e.spent_ppm,
+            e.budget_ppm);
+    }
+    void operator()(const SpikeEvent& e) {
+        put("spike kind={} ticks={} {}", duration_name(e.kind), e.duration.value, thread("", e.tid));
+        switch (e.kind) {
+            case HFTMON_DURATION_HARDIRQ: put(" irq={}", e.cause); break;
+            case HFTMON_DURATION_SOFTIRQ: put(" vec={} action={}", e.cause, softirq_name(e.cause)); break;
+            case HFTMON_DURATION_VECTOR: put(" vector={}", vector_name(static_cast<VectorKind>(e.cause))); break;
+            default:
+                if (!e.of_handler()) put(" {}", thread("before", Tid{e.cause}));
+        }
+    }
+
 private:
     /// "0,2-5", and "+2" for those that the record only counts.
     static std::string cpu_list(const IpiSendEvent& e) {
@@ -142,6 +190,13 @@ private:
         fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
     }
 
+    /// " function=tick_nohz_handler", or its address; nothing when that is not known.
+    std::string function(std::uint64_t address) const {
+        if (address == 0) return "";
+        const std::string_view name = functions_.lookup(address);
+        return name.empty() ? fmt::format(" function={:#x}", address) : fmt::format(" function={}", name);
+    }
+
     /// "prev_tid=12 prev_comm="name"", the name only when it is known.
     std::string thread(std::string_view role, Tid tid) const {
         const std::string_view joint = role.empty() ? "" : "_";
@@ -156,6 +211,7 @@ private:
 
     const EventHeader& header_;
     const NameTable& names_;
+    const FunctionNames& functions_;
     std::string& out_;
 };
 
@@ -173,8 +229,8 @@ std::string quote_comm(std::string_view comm) {
     return text += '"';
 }
 
-void append_event_text(const Event& event, const NameTable& names, std::string& out) {
-    std::visit(Writer(event.header, names, out), event.body);
+void append_event_text(const Event& event, const NameTable& names, const FunctionNames& functions, std::string& out) {
+    std::visit(Writer(event.header, names, functions, out), event.body);
 }
 
 }  // namespace hftmon

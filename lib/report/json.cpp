@@ -16,7 +16,7 @@ constexpr const char* kCauseNames[] = {"unknown", "gap",    "idle", "thread",   
 constexpr const char* kContextNames[] = {"task", "softirq", "hardirq", "nmi"};
 constexpr const char* kRelationNames[] = {"none",  "higher",  "equal",     "lower",     "throttled",     "competing",
                                           "waker", "stopper", "in_flight", "throttled", "timer_callback"};
-constexpr const char* kIncompleteNames[] = {"gap", "start", "cpu", "history", "unrecorded"};
+constexpr const char* kIncompleteNames[] = {"gap", "start", "cpu", "history", "unrecorded", "shed"};
 
 template <class Enum, std::size_t N>
 const char* name_of(const char* const (&names)[N], Enum value) noexcept {
@@ -189,6 +189,12 @@ std::string to_json(const Analyzer& analyzer, const ReportContext& context) {
                       {"doubtful", totals.doubtful},
                       {"bills", totals.bills},
                       {"incomplete", totals.incomplete}};
+    json["shed"] = Json::array();
+    for (std::size_t i = 0; i < analyzer.timeline().cpu_limit(); ++i) {
+        const CpuTimeline* cpu = analyzer.timeline().cpu(CpuId{static_cast<std::uint32_t>(i)});
+        if (cpu && cpu->ever_shed() != 0)
+            json["shed"].push_back({{"cpu", i}, {"sources", sources_text(cpu->ever_shed())}});
+    }
     json["anomalies"] = {{"lost_exits", anomalies.lost_exits},
                          {"orphan_exits", anomalies.orphan_exits},
                          {"orphaned_entries", anomalies.orphaned_entries},

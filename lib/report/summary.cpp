@@ -39,6 +39,20 @@ std::string nonzero(std::initializer_list<std::pair<std::uint64_t, const char*>>
     return text;
 }
 
+/// What the governor left out, and where.
+std::string shed_text(const Timeline& timeline) {
+    std::uint64_t sources = 0;
+    std::string cpus;
+    for (std::size_t i = 0; i < timeline.cpu_limit(); ++i) {
+        const CpuTimeline* cpu = timeline.cpu(CpuId{static_cast<std::uint32_t>(i)});
+        if (!cpu || cpu->ever_shed() == 0) continue;
+        sources |= cpu->ever_shed();
+        cpus += fmt::format("{}{}", cpus.empty() ? "" : ",", i);
+    }
+    if (sources == 0) return "";
+    return fmt::format("NOT recorded all the time on CPU {}, to keep to the budget: {}\n", cpus, sources_text(sources));
+}
+
 std::string completeness(const Analyzer& analyzer) {
     const AnalyzerTotals& t = analyzer.totals();
     const Anomalies& a = analyzer.anomalies();
@@ -52,6 +66,8 @@ std::string completeness(const Analyzer& analyzer) {
         out += fmt::format("{} records, none missing or damaged\n", t.records);
     else
         out += fmt::format("{} records, NOT complete: {}\n", t.records, missing);
+    const std::string shed = shed_text(analyzer.timeline());
+    out += shed;
     if (a.unseen_wakings != 0) {
         out += fmt::format("{} wakeups are not counted: who woke the thread, and when, was not recorded\n",
                            a.unseen_wakings);
@@ -70,8 +86,9 @@ std::string completeness(const Analyzer& analyzer) {
                                      {a.backwards, "times going back"},
                                      {a.bad_ids, "bad ids"}});
     if (!odd.empty()) {
-        out += fmt::format("{} (docs/json.md, anomalies): {}\n",
-                           t.gaps != 0 ? "unclear around what is missing" : "the records contradict each other", odd);
+        out += fmt::format(
+            "{} (docs/json.md, anomalies): {}\n",
+            t.gaps != 0 || !shed.empty() ? "unclear around what is missing" : "the records contradict each other", odd);
     }
     return out;
 }

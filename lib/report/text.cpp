@@ -179,7 +179,8 @@ void append_incomplete(std::string& out, const Bill& bill) {
                                         "the waking was not seen, the delay began earlier",
                                         "it ran on a CPU that it was not seen to move to",
                                         "it began before the history that is kept",
-                                        "it waited on a CPU that was not recorded, it may have run there meanwhile"};
+                                        "it waited on a CPU that was not recorded, it may have run there meanwhile",
+                                        "not all was recorded: hftmon kept to its budget (budget_ppm)"};
     for (std::size_t bit = 0; bit < std::size(kReasons); ++bit) {
         if ((bill.incomplete & (1u << bit)) != 0) out += fmt::format("  incomplete: {}\n", kReasons[bit]);
     }

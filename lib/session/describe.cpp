@@ -4,7 +4,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <fstream>
 #include <system_error>
 
@@ -13,12 +13,6 @@
 namespace hftmon {
 
 namespace {
-
-constexpr std::array<std::string_view, HFTMON_SOURCE_COUNT> kSourceNames = {
-#define HFTMON_SOURCE_NAME(id, name) name,
-    HFTMON_SOURCES(HFTMON_SOURCE_NAME)
-#undef HFTMON_SOURCE_NAME
-};
 
 std::string cpu_model() {
     std::ifstream cpuinfo("/proc/cpuinfo");
@@ -29,10 +23,6 @@ std::string cpu_model() {
 }
 
 }  // namespace
-
-std::string_view source_name(std::uint32_t source) noexcept {
-    return source < kSourceNames.size() ? kSourceNames[source] : "unknown";
-}
 
 std::string source_reason(const SourceStatus& status) {
     switch (status.state) {
@@ -57,7 +47,8 @@ Result<CaptureMeta> Session::describe() const {
     CaptureMeta meta;
     meta.hostname = uts.nodename;
     meta.kernel_release = uts.release;
-    meta.machine = fmt::format("{}, {} CPUs", cpu_model(), ::sysconf(_SC_NPROCESSORS_ONLN));
+    meta.online_cpus = static_cast<std::uint32_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 0L));
+    meta.machine = fmt::format("{}, {} CPUs", cpu_model(), meta.online_cpus);
     meta.abi_version = info->abi_version;
     meta.schema_version = info->schema_version;
     meta.clock = info->clock;

@@ -59,4 +59,18 @@ Result<MappedRing> MappedRing::map(int fd, CpuId cpu, std::uint32_t ring_records
     return ring;
 }
 
+Result<MappedHistograms> MappedHistograms::map(int fd, CpuId cpu) {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t length = (sizeof(::hftmon_histograms) + page - 1) / page * page;
+    auto region = map_region(fd, cpu, HFTMON_MMAP_HISTOGRAMS, length, PROT_READ);
+    if (!region) return region.error();
+    return MappedHistograms{cpu, *std::move(region), {}, {}};
+}
+
+void MappedHistograms::read(DurationHistograms& copy) const noexcept {
+    const auto& shared = *static_cast<const ::hftmon_histograms*>(region.get());
+    for (std::size_t kind = 0; kind < kDurationKinds; ++kind) copy.of[kind].copy(shared.of[kind]);
+    copy.missed = __atomic_load_n(&shared.missed, __ATOMIC_RELAXED);
+}
+
 }  // namespace hftmon::detail

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <utility>
 
+#include "hftmon/histogram.hpp"
 #include "hftmon/result.hpp"
 #include "hftmon/ring_reader.hpp"
 
@@ -50,6 +52,17 @@ struct MappedRing {
     MappedRegion control, data, reader;
     RingMapping view;
     static Result<MappedRing> map(int fd, CpuId cpu, std::uint32_t ring_records);
+};
+
+/// What the kernel counts of durations on one CPU, for all sessions.
+struct MappedHistograms {
+    CpuId cpu;
+    MappedRegion region;
+    /// What there was when the session started, and when it had stopped.
+    std::unique_ptr<DurationHistograms> at_start, at_stop;
+    static Result<MappedHistograms> map(int fd, CpuId cpu);
+    /// All that was ever counted.
+    void read(DurationHistograms& copy) const noexcept;
 };
 
 }  // namespace hftmon::detail

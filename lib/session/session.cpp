@@ -12,6 +12,7 @@
 #include <fstream>
 #include <limits>
 
+#include "hftmon/clock.hpp"
 #include "lib/session/mapping.hpp"
 
 namespace hftmon {
@@ -20,6 +21,8 @@ struct Session::Impl {
     detail::FileDescriptor fd;
     std::vector<detail::MappedRing> mappings;
     std::vector<RingReader> readers;
+    std::vector<detail::MappedHistograms> histograms;
+    std::uint32_t durations = 0;  ///< that are counted for this session
     std::vector<CpuId> partial_cpus;
 };
 
@@ -145,14 +148,17 @@ Status Session::setup(const SessionOptions& options) {
     const std::vector<__u64> mask = to_mask(options.cpus);
     std::vector<__u64> whole_mask;
     ::hftmon_setup argument{};
+    const bool watches = options.whole_cpus || !options.watched.empty();
+    if (watches) argument.flags = HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS | HFTMON_SETUP_INHERIT_PROCESSES;
+    if (watches && !options.whole_cpus) argument.flags |= HFTMON_SETUP_WHOLE;
     if (options.whole_cpus) {
         whole_mask = to_mask(*options.whole_cpus);
-        argument.flags = HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS | HFTMON_SETUP_INHERIT_PROCESSES;
         argument.whole_mask = reinterpret_cast<__u64>(whole_mask.data());
         argument.whole_mask_bytes = static_cast<__u32>(whole_mask.size() * sizeof(__u64));
     }
     argument.mode = static_cast<__u32>(options.mode);
     argument.sources = options.sources;
+    argument.durations = options.durations;
     argument.ring_records = options.ring_records;
     argument.wakeup_records = options.wakeup_records;
     argument.cpu_mask = reinterpret_cast<__u64>(mask.data());
@@ -170,10 +176,14 @@ Status Session::setup(const SessionOptions& options) {
         if (!mapping) return mapping.error();
         impl_->mappings.push_back(*std::move(mapping));
         impl_->readers.emplace_back(impl_->mappings.back().view);
+        if (options.durations != 0) {
+            auto histograms = detail::MappedHistograms::map(impl_->fd.get(), CpuId{cpu});
+            if (!histograms) return histograms.error();
+            impl_->histograms.push_back(*std::move(histograms));
+        }
         if (options.whole_cpus && std::ranges::count(*options.whole_cpus, CpuId{cpu}) == 0)
             impl_->partial_cpus.push_back(CpuId{cpu});
     }
-    if (impl_->partial_cpus.empty()) return ok();
     for (const Tid tid : options.watched) {
         if (auto watched = watch(tid); !watched) return watched.error();
     }
@@ -200,14 +210,61 @@ Result<std::uint32_t> Session::watch(Tid tid) { return change_watch(tid, HFTMON_
 
 Result<std::uint32_t> Session::unwatch(Tid tid) { return change_watch(tid, HFTMON_WATCH_REMOVE); }
 
+Status Session::set_trigger(const TriggerOptions& options) const {
+    const auto info = this->info();
+    if (!info) return info.error();
+    const TscClock clock = TscClock::from_khz(info->tsc_khz);
+    const auto ticks = [&](Nanoseconds ns) { return static_cast<__u64>(clock.to_ticks(ns).value); };
+    ::hftmon_trigger argument{};
+    for (const TriggerOptions::Threshold& threshold : options.thresholds) {
+        if (threshold.kind >= HFTMON_DURATION_COUNT)
+            return Error{ErrorCode::kInvalidArgument, 0, "no such kind of duration", ""};
+        argument.kinds |= HFTMON_DURATION_BIT(threshold.kind);
+        argument.over[threshold.kind] = ticks(threshold.over);
+    }
+    if (options.watched) argument.flags |= HFTMON_TRIGGER_WATCHED;
+    if (options.freeze != Freeze::kNothing) argument.flags |= HFTMON_TRIGGER_FREEZE;
+    if (options.freeze == Freeze::kSender) argument.flags |= HFTMON_TRIGGER_FREEZE_SENDER;
+    if (options.freeze == Freeze::kAll) argument.flags |= HFTMON_TRIGGER_FREEZE_ALL;
+    argument.tail_records = options.tail_records.value_or(0);
+    if (options.tail) argument.tail_ticks = ticks(*options.tail);
+    if (options.holdoff) argument.holdoff_ticks = ticks(*options.holdoff);
+    return command(impl_->fd.get(), HFTMON_IOC_TRIGGER, argument, "cannot set the trigger");
+}
+
+Result<Spikes> Session::spikes(Rearm rearm) const {
+    ::hftmon_spikes argument{};
+    argument.flags = rearm == Rearm::kYes ? HFTMON_SPIKES_REARM : 0;
+    if (auto status = command(impl_->fd.get(), HFTMON_IOC_SPIKES, argument, "cannot ask for spikes"); !status)
+        return status.error();
+    return Spikes{
+        argument.hits, argument.held,
+        Event{{TscTime{argument.tsc}, CpuId{argument.cpu}},
+              SpikeEvent{static_cast<DurationKind>(argument.kind), TscTicks{static_cast<std::int64_t>(argument.ticks)},
+                         Tid{argument.tid}, argument.cause}}};
+}
+
 Status Session::start() {
     if (::ioctl(impl_->fd.get(), HFTMON_IOC_START) != 0) return ioctl_error("cannot start the session");
+    for (detail::MappedHistograms& histograms : impl_->histograms) {
+        histograms.at_start = std::make_unique<DurationHistograms>();
+        histograms.read(*histograms.at_start);
+    }
+    if (impl_->histograms.empty()) return ok();
+    const auto info = this->info();
+    if (!info) return info.error();
+    impl_->durations = info->durations_active;
     return ok();
 }
 
 Status Session::stop() {
     if (::ioctl(impl_->fd.get(), HFTMON_IOC_STOP) != 0) return ioctl_error("cannot stop the session");
     for (RingReader& reader : impl_->readers) reader.freeze();
+    // Others may count on.
+    for (detail::MappedHistograms& histograms : impl_->histograms) {
+        histograms.at_stop = std::make_unique<DurationHistograms>();
+        histograms.read(*histograms.at_stop);
+    }
     return ok();
 }
 
@@ -218,7 +275,7 @@ std::span<const CpuId> Session::partial_cpus() const noexcept { return impl_->pa
 int Session::fd() const noexcept { return impl_->fd.get(); }
 
 Result<bool> Session::wait(std::chrono::milliseconds timeout) const {
-    pollfd poll_fd{.fd = impl_->fd.get(), .events = POLLIN, .revents = 0};
+    pollfd poll_fd{.fd = impl_->fd.get(), .events = POLLIN | POLLPRI, .revents = 0};
     const auto limit = std::clamp<std::chrono::milliseconds::rep>(timeout.count(), 0, std::numeric_limits<int>::max());
     const int ready = ::poll(&poll_fd, 1, static_cast<int>(limit));
     if (ready < 0 && errno != EINTR) return Error{ErrorCode::kSystem, errno, "cannot wait for records", ""};
@@ -232,6 +289,39 @@ Result<CpuStats> Session::cpu_stats(CpuId cpu) const {
         return status.error();
     }
     return stats;
+}
+
+Result<CpuCosts> Session::costs(CpuId cpu) const {
+    CpuCosts costs;
+    ::hftmon_costs argument{};
+    argument.cpu = cpu.value;
+    argument.count = static_cast<__u32>(costs.by_source.size());
+    argument.entries = reinterpret_cast<__u64>(costs.by_source.data());
+    if (auto status = command(impl_->fd.get(), HFTMON_IOC_COSTS, argument, "cannot read what events cost"); !status)
+        return status.error();
+    costs.cpu = cpu;
+    costs.budget_ppm = argument.budget_ppm;
+    costs.spent_ppm = argument.spent_ppm;
+    costs.events = argument.events;
+    costs.timed = {.samples = argument.samples, .ticks = argument.ticks};
+    costs.shed = argument.shed;
+    return costs;
+}
+
+Status Session::durations(CpuId cpu, DurationHistograms& counted) const {
+    const auto found = std::ranges::find(impl_->histograms, cpu, &detail::MappedHistograms::cpu);
+    if (found == impl_->histograms.end() || !found->at_start) {
+        return Error{ErrorCode::kNotFound, 0, fmt::format("no durations are counted on CPU {}", cpu.value), ""};
+    }
+    if (found->at_stop)
+        counted = *found->at_stop;
+    else
+        found->read(counted);
+    counted.subtract(*found->at_start);
+    for (std::uint32_t kind = 0; kind < kDurationKinds; ++kind) {
+        if ((impl_->durations & HFTMON_DURATION_BIT(kind)) == 0) counted.of[kind] = {};
+    }
+    return ok();
 }
 
 Result<ClockSync> Session::clock_sync() const {

@@ -6,7 +6,8 @@
 # Both are kept in the cache, one per kernel. Needs ui.sh and cache.sh.
 #
 #   boot_kernel_for RELEASE VMLINUZ                set BOOT_KERNEL to a path
-#   initramfs_for RELEASE KERNEL_DIR GUEST_INIT    set INITRAMFS to a path
+#   initramfs_for RELEASE KERNEL_DIR SHARE GUEST_INIT   set INITRAMFS to a path;
+#                                                  SHARE is 9p or virtiofs
 
 # Unpacking itself takes a compressed kernel 3 seconds under emulation, so it is
 # done here, once. Where that fails, the compressed kernel serves as well.
@@ -46,10 +47,14 @@ boot_kernel_make() {
 }
 
 # Drivers, in no order; what they depend on comes along.
-INITRAMFS_MODULES=(virtio_pci virtio_console 9p 9pnet_virtio overlay)
+INITRAMFS_MODULES=(virtio_pci virtio_console overlay)
 
 initramfs_for() {
-	local release=$1 dir=$2 init=$3 busybox print
+	local release=$1 dir=$2 share=$3 init=$4 busybox print
+	case $share in
+	9p) INITRAMFS_MODULES+=(9p 9pnet_virtio) ;;
+	*) INITRAMFS_MODULES+=("$share") ;;
+	esac
 	need cpio cpio
 	need busybox busybox-static
 	busybox=$(command -v busybox)
@@ -90,8 +95,10 @@ initramfs_make() {
 	while read -r path; do
 		name=${path##*/}
 		name=${name%.xz}
+		name=${name%.zst}
 		case $path in
 		*.xz) xz -dc "$path" >"$root/modules/$name" ;;
+		*.zst) zstd -dcq "$path" >"$root/modules/$name" ;;
 		*) cp "$path" "$root/modules/$name" ;;
 		esac
 		echo "$name" >>"$root/modules/order"

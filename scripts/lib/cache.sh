@@ -6,6 +6,7 @@
 #   apt/GROUP/          private package lists, one per group of suites
 #   kernels/RELEASE/    one extracted kernel: boot/ lib/modules/ usr/src/ ...
 #   names/NAME          the release that NAME stood for when last looked up
+#   roots/GROUP-GCC/    a small root of that release, to build modules in
 #   boot/               what scripts/vm boots: unpacked kernel, initramfs
 #   accel-BOOT_ID       whether KVM works, until this machine boots again
 #   tools/              pahole, where the system has none

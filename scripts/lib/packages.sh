@@ -16,6 +16,8 @@ packages_in() {
 	tests) echo libboost-test-dev libboost-context-dev libbenchmark-dev clang \
 		libclang-rt-14-dev dkms kmod linux-headers-amd64 jq ;;
 	bench) echo clang libbpf-dev ;;
+	matrix) echo mmdebstrap ;;
+	debug-kernel) echo make gcc-12 libc6-dev flex bison bc kmod libelf-dev xz-utils perl python3 ;;
 	lint) echo clang-format clang-tidy shellcheck sparse perl python3 ;;
 	*) die "no such package set: $1" ;;
 	esac

@@ -5,7 +5,7 @@
 # looked up and downloaded, while the system's sources and dpkg stay untouched.
 # The mirror is the one the system itself uses. Needs ui.sh and cache.sh.
 #
-#   apt_open GROUP SUITE...       make GROUP's configuration, set APT_CONFIG
+#   apt_open GROUP                make GROUP's configuration, set APT_CONFIG
 #   apt_refresh [--now]           fetch the lists, at most once a day
 #   apt_names PREFIX              package names that begin with PREFIX
 #   apt_fetch FOLDER PACKAGE...   download and extract packages into FOLDER
@@ -51,9 +51,20 @@ apt_uri_for() {
 		$2 == suite || $2 == suite "/updates" { print $1; exit }'
 }
 
+# The suites of one Debian release make up an apt group.
+apt_group_suites() {
+	case $1 in
+	bookworm) echo bookworm bookworm-updates bookworm-security bookworm-backports ;;
+	bullseye) echo bullseye bullseye-security ;;
+	trixie) echo trixie trixie-security trixie-backports ;;
+	sid) echo sid ;;
+	*) die "no such apt group: $1" ;;
+	esac
+}
+
 apt_open() {
-	local group=$1 suite uri
-	shift
+	local group=$1 suite suites uri
+	suites=$(apt_group_suites "$group")
 	need apt-get apt
 	APT_DIR=$CACHE/apt/$group
 	[[ -r $APT_KEYRING ]] ||
@@ -61,7 +72,7 @@ apt_open() {
 	rm -rf "$APT_DIR"/fetch.* # left by someone killed; callers hold a lock
 	mkdir -p "$APT_DIR"/{state/lists/partial,cache/archives/partial}
 	: >"$APT_DIR/status"
-	for suite in "$@"; do
+	for suite in $suites; do
 		uri=$(apt_uri_for "$suite")
 		[[ -n $uri ]] || die "found no mirror for $suite in /etc/apt" \
 			"this needs a Debian system with its own release in sources.list"

@@ -5,11 +5,29 @@
 # streams, watch, and judge the outcome. scripts/vm sets the variables in
 # capitals; the guest's half, with the protocol between the two, is guest-init.
 #
+#   vm_choose_share            set SHARE: how the guest reaches this machine's files
 #   vm_run COMMAND [ARG...]    run it and exit with its status
 
 # shellcheck disable=SC2153,SC2154 # set by scripts/vm and the files it reads
 
-# The run folder, seen by the guest through its 9p mount.
+VIRTIOFSD=/usr/lib/qemu/virtiofsd
+FILE_SERVERS=()
+
+# 9p, which needs nothing else; virtiofs for Debian's cloud kernels, which lack it.
+vm_choose_share() {
+	local modules=$KERNEL_DIR/lib/modules/$RELEASE
+	SHARE=9p
+	[[ -d $modules ]] || return 0 # all is built in, one hopes
+	! grep -qs '/9p\.ko' "$modules/modules.dep" "$modules/modules.builtin" || return 0
+	SHARE=virtiofs
+	grep -qs '/virtiofs\.ko' "$modules/modules.dep" "$modules/modules.builtin" ||
+		die -s 125 "$RELEASE has neither 9p nor virtiofs, so it cannot run commands here" \
+			"modules can be built for it: scripts/build-module --kernel $KERNEL"
+	need "$VIRTIOFSD" "qemu-system-common (of Debian 12)"
+	((EUID == 0)) || die -s 125 "$RELEASE has no 9p, and sharing files by virtiofs needs root"
+}
+
+# The run folder, seen by the guest through its mount of this machine's root.
 vm_prepare() {
 	local name base=${TMPDIR:-/tmp}
 	# The name of this folder goes through command lines that know no quotes.
@@ -26,7 +44,7 @@ vm_prepare() {
 	{
 		printf 'vm_%s=%q\n' token "$TOKEN" release "$RELEASE" cwd "$PWD" tree "$TREE" \
 			out "$TREE/out" modules "$KERNEL_DIR/lib/modules/$RELEASE" \
-			module "$MODULE" module_params "${HFTMON_MODULE_PARAMS:-}" net "$NET"
+			share "$SHARE" module "$MODULE" module_params "${HFTMON_MODULE_PARAMS:-}" net "$NET"
 	} >"$RUN/config"
 	{
 		printf 'cd %q || exit 125\nexec /usr/bin/env -i' "$PWD"
@@ -44,7 +62,8 @@ vm_cleanup() {
 	trap '' INT TERM HUP
 	exec 2>/dev/null # bash would tell of each process it sees killed
 	local pid
-	for pid in "${QEMU:-}" "${STDIN_RELAY:-}" "${OUT_RELAY:-}" "${ERR_RELAY:-}"; do
+	for pid in "${QEMU:-}" "${STDIN_RELAY:-}" "${OUT_RELAY:-}" "${ERR_RELAY:-}" \
+		"${FILE_SERVERS[@]}"; do
 		[[ -z $pid ]] || kill -9 "$pid" || true
 	done
 	[[ -z ${QEMU:-} ]] || wait "$QEMU" || true
@@ -63,7 +82,7 @@ vm_interrupt() {
 }
 
 vm_kernel_arguments() {
-	local args=(console=ttyS0 loglevel=5 panic=-1 hftmon_vm_run="$RUN"
+	local args=(console=ttyS0 loglevel=5 panic=-1 hftmon_vm_run="$RUN" hftmon_vm_share="$SHARE"
 		# Guests are for measuring, and each of these costs or disturbs:
 		mitigations=off tsc=reliable clocksource=tsc no_timer_check
 		8250.nr_uarts=1 random.trust_cpu=on)
@@ -93,20 +112,31 @@ vm_machine_arguments() {
 
 # vm_arguments: fill the array ARGS.
 vm_arguments() {
-	local node per=$((CPUS / NODES))
+	local node per=$((CPUS / NODES)) memory=memory-backend-ram
 	vm_machine_arguments
 	ARGS+=(-append "$(vm_kernel_arguments)" -m "${MEM_MIB}M")
+	if [[ $SHARE == virtiofs ]]; then # its server reads and writes the guest's memory
+		memory="memory-backend-memfd,share=on"
+		((NODES > 1)) || ARGS+=(-object "$memory,id=m,size=${MEM_MIB}M" -machine memory-backend=m)
+	fi
 	if ((NODES > 1)); then
 		for ((node = 0; node < NODES; node++)); do
-			ARGS+=(-object "memory-backend-ram,id=m$node,size=$((MEM_MIB / NODES))M"
+			ARGS+=(-object "$memory,id=m$node,size=$((MEM_MIB / NODES))M"
 				-numa "node,nodeid=$node,cpus=$((node * per))-$((node * per + per - 1)),memdev=m$node")
 		done
 	fi
+	if [[ $SHARE == virtiofs ]]; then
+		ARGS+=(-chardev "socket,id=root,path=$RUN/root.socket"
+			-device "vhost-user-fs-pci,chardev=root,tag=hostroot"
+			-chardev "socket,id=tree,path=$RUN/out.socket"
+			-device "vhost-user-fs-pci,chardev=tree,tag=hostout")
+	else
+		ARGS+=(-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
+			-device "virtio-9p-pci,fsdev=root,mount_tag=hostroot"
+			-fsdev "local,id=out,path=${TREE//,/,,}/out,security_model=none"
+			-device "virtio-9p-pci,fsdev=out,mount_tag=hostout")
+	fi
 	ARGS+=(-chardev "file,id=console,path=$RUN/console" -serial chardev:console
-		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
-		-device "virtio-9p-pci,fsdev=root,mount_tag=hostroot"
-		-fsdev "local,id=out,path=${TREE//,/,,}/out,security_model=none"
-		-device "virtio-9p-pci,fsdev=out,mount_tag=hostout"
 		-device virtio-serial-pci
 		-chardev "stdio,id=in,signal=off" -device "virtserialport,chardev=in,name=hftmon.stdin"
 		-chardev "pipe,id=out,path=$RUN/out" -device "virtserialport,chardev=out,name=hftmon.stdout"
@@ -116,6 +146,29 @@ vm_arguments() {
 		-netdev "hubport,id=n0,hubid=0" -device "virtio-net-pci,netdev=n0,mac=52:54:00:00:00:01"
 		-netdev "hubport,id=n1,hubid=0" -device "virtio-net-pci,netdev=n1,mac=52:54:00:00:00:02")
 	[[ -z $QMP ]] || ARGS+=(-qmp "unix:$QMP,server=on,wait=off")
+}
+
+# One server for each folder that the guest shares; they end with QEMU. That of the
+# root sees a root that it cannot write to (9p has an option for it).
+vm_start_virtiofs() {
+	local name i
+	# shellcheck disable=SC2016 # expanded by that shell
+	for name in root out; do
+		setpriv --pdeathsig KILL unshare --mount --propagation private sh -euc '
+			mkdir -p /run/virtiofsd # it leaves a note there
+			mount -t tmpfs notes /run/virtiofsd
+			mount --bind "$1" "$1"
+			[ "$2" != / ] || mount -o remount,bind,ro /
+			exec "$3" --socket-path="$1/$4.socket" -o "source=$2" -o sandbox=chroot -o cache=auto' \
+			- "$RUN" "$([[ $name == root ]] && echo / || echo "$TREE/out")" "$VIRTIOFSD" "$name" \
+			>"$RUN/$name.log" 2>&1 &
+		FILE_SERVERS+=($!)
+		for ((i = 0; i < 100; i++)); do
+			[[ ! -S $RUN/$name.socket ]] || continue 2
+			sleep 0.1
+		done
+		die -s 125 "virtiofsd does not start: $(tail -n 1 "$RUN/$name.log")"
+	done
 }
 
 # Start QEMU and the relays. QEMU gets a session of its own, so that Ctrl-C
@@ -226,20 +279,11 @@ vm_judge() {
 	die -s 125 "the guest died before the command ended"
 }
 
-# The guest reaches this machine's files by 9p, which Debian's cloud kernels lack.
-vm_check_kernel() {
-	local modules=$KERNEL_DIR/lib/modules/$RELEASE
-	[[ -d $modules ]] || return 0 # all is built in, one hopes
-	grep -qs '/9p\.ko' "$modules/modules.dep" "$modules/modules.builtin" ||
-		die -s 125 "$RELEASE has no 9p file system, so it cannot run commands here" \
-			"modules can be built for it: scripts/build-module --kernel $KERNEL"
-}
-
 vm_run() {
-	vm_check_kernel
 	vm_prepare "$@"
 	vm_arguments
 	vm_note "starting $RELEASE ($ACCEL, $CPUS CPUs)"
+	[[ $SHARE != virtiofs ]] || vm_start_virtiofs
 	vm_start
 	vm_watch
 	[[ -z $STATUS ]] || vm_finish

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "hftmon/abi/cost.h"
+#include "hftmon/abi/histogram.h"
 #include "hftmon/abi/ioctl.h"
 #include "hftmon/abi/record.h"
 #include "hftmon/abi/ring.h"
@@ -142,6 +144,36 @@ static void records(void)
 	FIELD(hftmon_cpu_state, current_tid);
 	FIELD(hftmon_cpu_state, prio);
 	FIELD(hftmon_cpu_state, policy);
+	TYPE(hftmon_hrtimer_start);
+	FIELD(hftmon_hrtimer_start, function);
+	FIELD(hftmon_hrtimer_start, expires_ns);
+	TYPE(hftmon_function);
+	FIELD(hftmon_function, function);
+	FIELD(hftmon_function, arg);
+	FIELD(hftmon_function, object);
+	TYPE(hftmon_napi);
+	FIELD(hftmon_napi, ifindex);
+	FIELD(hftmon_napi, work);
+	FIELD(hftmon_napi, budget);
+	TYPE(hftmon_packet);
+	FIELD(hftmon_packet, ifindex);
+	FIELD(hftmon_packet, length);
+	TYPE(hftmon_block);
+	FIELD(hftmon_block, device);
+	FIELD(hftmon_block, bytes);
+	FIELD(hftmon_block, sector);
+	TYPE(hftmon_syscall);
+	FIELD(hftmon_syscall, number);
+	FIELD(hftmon_syscall, ret);
+	TYPE(hftmon_shed);
+	FIELD(hftmon_shed, sources);
+	FIELD(hftmon_shed, spent_ppm);
+	FIELD(hftmon_shed, budget_ppm);
+
+	TYPE(hftmon_spike);
+	FIELD(hftmon_spike, ticks);
+	FIELD(hftmon_spike, tid);
+	FIELD(hftmon_spike, cause);
 }
 
 static void ring(void)
@@ -180,6 +212,8 @@ static void session(void)
 	FIELD(hftmon_info, tsc_khz);
 	FIELD(hftmon_info, sources_available);
 	FIELD(hftmon_info, sources_active);
+	FIELD(hftmon_info, durations_available);
+	FIELD(hftmon_info, durations_active);
 
 	TYPE(hftmon_setup);
 	FIELD(hftmon_setup, size);
@@ -192,12 +226,73 @@ static void session(void)
 	FIELD(hftmon_setup, flags);
 	FIELD(hftmon_setup, whole_mask);
 	FIELD(hftmon_setup, whole_mask_bytes);
+	FIELD(hftmon_setup, durations);
+
+	TYPE(hftmon_histogram);
+	FIELD(hftmon_histogram, counts);
+	TYPE(hftmon_histograms);
+	FIELD(hftmon_histograms, of);
+	FIELD(hftmon_histograms, missed);
+	VALUE(HFTMON_DURATION_HARDIRQ);
+	VALUE(HFTMON_DURATION_SOFTIRQ);
+	VALUE(HFTMON_DURATION_VECTOR);
+	VALUE(HFTMON_DURATION_WAKEUP);
+	VALUE(HFTMON_DURATION_RUN_QUEUE);
+	VALUE(HFTMON_DURATION_ON_CPU);
+	VALUE(HFTMON_DURATION_OFF_CPU);
+	VALUE(HFTMON_DURATION_PREEMPTED);
+	VALUE(HFTMON_DURATION_NMI);
+	VALUE(HFTMON_DURATION_COUNT);
+	VALUE(HFTMON_HISTOGRAM_BUCKETS);
+	VALUE(hftmon_histogram_bucket(1000000));
+	VALUE(hftmon_histogram_floor(700));
 
 	TYPE(hftmon_watch);
 	FIELD(hftmon_watch, op);
 	FIELD(hftmon_watch, tid);
 	FIELD(hftmon_watch, flags);
 	FIELD(hftmon_watch, threads);
+
+	TYPE(hftmon_trigger);
+	FIELD(hftmon_trigger, kinds);
+	FIELD(hftmon_trigger, flags);
+	FIELD(hftmon_trigger, tail_records);
+	FIELD(hftmon_trigger, tail_ticks);
+	FIELD(hftmon_trigger, holdoff_ticks);
+	FIELD(hftmon_trigger, over);
+	VALUE(HFTMON_TRIGGER_FREEZE);
+	VALUE(HFTMON_TRIGGER_FREEZE_SENDER);
+	VALUE(HFTMON_TRIGGER_FREEZE_ALL);
+	VALUE(HFTMON_TRIGGER_WATCHED);
+
+	TYPE(hftmon_spikes);
+	FIELD(hftmon_spikes, flags);
+	FIELD(hftmon_spikes, hits);
+	FIELD(hftmon_spikes, held);
+	FIELD(hftmon_spikes, tsc);
+	FIELD(hftmon_spikes, ticks);
+	FIELD(hftmon_spikes, tid);
+	FIELD(hftmon_spikes, cause);
+	FIELD(hftmon_spikes, kind);
+	FIELD(hftmon_spikes, cpu);
+	VALUE(HFTMON_SPIKES_REARM);
+
+	TYPE(hftmon_source_cost);
+	FIELD(hftmon_source_cost, samples);
+	FIELD(hftmon_source_cost, ticks);
+	VALUE(HFTMON_COST_HISTOGRAMS);
+	VALUE(HFTMON_COST_COUNT);
+
+	TYPE(hftmon_costs);
+	FIELD(hftmon_costs, cpu);
+	FIELD(hftmon_costs, count);
+	FIELD(hftmon_costs, budget_ppm);
+	FIELD(hftmon_costs, spent_ppm);
+	FIELD(hftmon_costs, entries);
+	FIELD(hftmon_costs, events);
+	FIELD(hftmon_costs, samples);
+	FIELD(hftmon_costs, ticks);
+	FIELD(hftmon_costs, shed);
 
 	TYPE(hftmon_source_status);
 	FIELD(hftmon_source_status, source);
@@ -217,6 +312,7 @@ static void session(void)
 	FIELD(hftmon_cpu_stats, probes);
 	FIELD(hftmon_cpu_stats, self_samples);
 	FIELD(hftmon_cpu_stats, self_ticks);
+	FIELD(hftmon_cpu_stats, ever_shed);
 
 	TYPE(hftmon_clock_sync);
 	FIELD(hftmon_clock_sync, size);
@@ -246,6 +342,9 @@ static void session(void)
 	VALUE(HFTMON_IOC_CLOCK_SYNC);
 	VALUE(HFTMON_IOC_THREADS);
 	VALUE(HFTMON_IOC_WATCH);
+	VALUE(HFTMON_IOC_TRIGGER);
+	VALUE(HFTMON_IOC_SPIKES);
+	VALUE(HFTMON_IOC_COSTS);
 }
 
 /* Numbers that files and modules already use: append only. */
@@ -256,6 +355,8 @@ static void numbers(void)
 	VALUE(HFTMON_REC_GAP);
 	VALUE(HFTMON_REC_CPU_STATE);
 	VALUE(HFTMON_REC_COMM);
+	VALUE(HFTMON_REC_SPIKE);
+	VALUE(HFTMON_REC_SHED);
 	VALUE(HFTMON_REC_SCHED_SWITCH);
 	VALUE(HFTMON_REC_SCHED_WAKING);
 	VALUE(HFTMON_REC_SCHED_WAKEUP);
@@ -290,6 +391,25 @@ static void numbers(void)
 	VALUE(HFTMON_REC_CPU_FREQUENCY);
 	VALUE(HFTMON_REC_SIGNAL_GENERATE);
 	VALUE(HFTMON_REC_SIGNAL_DELIVER);
+	VALUE(HFTMON_REC_HRTIMER_START);
+	VALUE(HFTMON_REC_TIMER_EXPIRE_ENTRY);
+	VALUE(HFTMON_REC_TIMER_EXPIRE_EXIT);
+	VALUE(HFTMON_REC_WORK_QUEUE);
+	VALUE(HFTMON_REC_WORK_START);
+	VALUE(HFTMON_REC_WORK_END);
+	VALUE(HFTMON_REC_TASKLET_ENTRY);
+	VALUE(HFTMON_REC_TASKLET_EXIT);
+	VALUE(HFTMON_REC_CSD_QUEUE);
+	VALUE(HFTMON_REC_CSD_ENTRY);
+	VALUE(HFTMON_REC_CSD_EXIT);
+	VALUE(HFTMON_REC_NAPI_POLL);
+	VALUE(HFTMON_REC_NET_RECEIVE);
+	VALUE(HFTMON_REC_NET_QUEUE);
+	VALUE(HFTMON_REC_NET_START_XMIT);
+	VALUE(HFTMON_REC_BLOCK_ISSUE);
+	VALUE(HFTMON_REC_BLOCK_COMPLETE);
+	VALUE(HFTMON_REC_SYSCALL_ENTER);
+	VALUE(HFTMON_REC_SYSCALL_EXIT);
 	VALUE(HFTMON_THREAD_WATCHED);
 	VALUE(HFTMON_CPU_STATE_PARTIAL);
 	VALUE(HFTMON_CPU_STATE_UNWATCHED);

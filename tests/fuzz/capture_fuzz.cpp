@@ -48,6 +48,7 @@ void read_everything(const CaptureReader& reader) {
     check(reader.meta().tsc_khz > 0, "the frequency is known");
     const TscClock clock = reader.clock();
     for (const CaptureThreads& list : reader.threads()) sink += list.entries.size() + list.from.value;
+    for (const FunctionName& function : reader.functions()) sink += function.address + function.name.size();
     for (const IrqName& irq : reader.irqs()) sink += irq.irq + irq.name.size();
     if (reader.stats()) sink += reader.stats()->cpus.size();
 

@@ -87,9 +87,10 @@ std::vector<Input> make_seeds() {
         need(writer.threads(threads).has_value(), "threads");
         need(writer.clock(sync(1000, 1)).has_value(), "clock");
         need(writer.irqs(std::vector<IrqName>{{9, "acpi"}, {34, "eth0"}}).has_value(), "irqs");
+        need(writer.functions(std::vector<FunctionName>{{0xffffffff81000010, "tick"}}).has_value(), "functions");
         need(writer.records(CpuId{0}, 0, records).has_value(), "records");
         need(writer.records(CpuId{1}, 500, all_types(500, 1003)).has_value(), "records");
-        need(writer.records(CpuId{0}, records.size(), all_types(records.size(), 1300)).has_value(), "records");
+        need(writer.records(CpuId{0}, records.size(), all_types(records.size(), 2000)).has_value(), "records");
         need(writer.clock(sync(31'000'000, 10'300'001)).has_value(), "clock");
         need(writer.stats({{{CpuId{0}}, {CpuId{1}}}, Nanoseconds(5)}).has_value(), "stats");
         need(writer.finish(Nanoseconds(7)).has_value(), "finish");

@@ -32,6 +32,7 @@ dkms=(dkms --sourcetree "$BUILT/src" --dkmstree "$BUILT/dkms" --installtree /lib
 check "dkms install" "${dkms[@]}" install -m hftmon -v "$VERSION" -k "$RELEASE"
 check "dkms says that it is installed" bash -c '"$@" | grep -q ": installed"' - "${dkms[@]}" status -m hftmon -v "$VERSION"
 check "modprobe finds it" modprobe hftmon
+set_budget 0
 check "hftctl status works" "$BIN/hftctl" status
 check "and so does a capture" "$BIN/hftctl" record -o "$WORK/a.hft" -d 200ms
 sound "recorded with the DKMS build" --lossless "$WORK/a.hft"

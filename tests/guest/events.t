@@ -8,7 +8,7 @@
 
 # kinds OPTION...: the events that a short capture of a busy machine holds.
 kinds() {
-	hftctl record "$@" -o "$WORK/a.hft" -- stress-ng --quiet --temp-path "$WORK" --timeout 1 --switch 1 --vm 1 \
+	hftctl record --ring 16M "$@" -o "$WORK/a.hft" -- stress-ng --quiet --temp-path "$WORK" --timeout 1 --switch 1 --vm 1 \
 		--vm-bytes 8M >/dev/null 2>&1
 	hftctl dump "$WORK/a.hft" | sed -n 's/^[^[]*\[[0-9]*\] \([a-z_]*\).*/\1/p' | sort | uniq -c >"$WORK/kinds"
 }

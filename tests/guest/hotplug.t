@@ -20,7 +20,7 @@ plug() {
 }
 
 load stress-ng --quiet --timeout 200 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 200
-"$BIN/hftctl" record -o "$WORK/stream.hft" --ring 4M -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on" \
+"$BIN/hftctl" record -o "$WORK/stream.hft" --ring 16M -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on" \
 	>/dev/null 2>&1 </dev/null &
 stream=$!
 "$BIN/hftctl" record -o "$WORK/flight.hft" --flight --ring 64K -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on2" \
@@ -32,7 +32,7 @@ for round in 1 2 3; do
 	sleep 0.3
 	if ((round == 2)); then
 		complains "a session for a CPU that is away" 1 "offline" hftctl record -o "$WORK/x.hft" -d 10ms -C "$LAST"
-		check "a session for those that are there" hftctl record -o "$WORK/rest.hft" -d 100ms
+		check "a session for those that are there" hftctl record -o "$WORK/rest.hft" --ring 8M -d 100ms
 		sound "recorded on the rest" --lossless "$WORK/rest.hft"
 	fi
 	plug 1
@@ -57,7 +57,7 @@ kill "$patient" 2>/dev/null
 wait "$patient" 2>/dev/null
 
 # One that is stopped while the CPU is away, with its ring.
-"$BIN/hftctl" record -o "$WORK/away.hft" -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on3" >/dev/null 2>&1 </dev/null &
+"$BIN/hftctl" record -o "$WORK/away.hft" --ring 8M -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on3" >/dev/null 2>&1 </dev/null &
 away=$!
 wait_for 30 test -e "$WORK/on3"
 plug 0

@@ -6,12 +6,16 @@
 //   --lenient    never fail, only tell
 //   --truncated  the recorder was killed, a second or more after its start: no
 //                end mark, no final counts wanted
+//   --frozen     a flight recorder whose rings a trigger has frozen: it lost what came then
 //   --lossless   lost and overwritten records are failures, too
 //   --partial    the records that name a thread may be missing (not all CPUs were
 //                recorded, or some were lost, or a flight recorder's windows
 //                differ between CPUs): threads may lack a name
 //   --hotplug    a CPU went and came back: the kernel shows no events of a CPU
 //                that is not online, so the idle thread may run there unseen
+//
+//   --shed       sources were shed to keep to a budget: interrupts and wakings may lack
+//                their other half
 //
 // One line of numbers per file; one more for each violation (at most 20 of a
 // kind). The exit status is 0 when there was none.
@@ -43,6 +47,8 @@ struct Options {
     bool lossless = false;
     bool partial = false;
     bool hotplug = false;
+    bool shed = false;
+    bool frozen = false;
 };
 
 class Violations {
@@ -69,6 +75,7 @@ struct CpuState {
     std::uint64_t first_position = 0;
     std::uint64_t next_position = 0;
     std::uint64_t lost_told = 0;
+    std::uint64_t shed_at = ~std::uint64_t{0} - 1;  ///< position of the last SHED record
     TscTime last{};
     /// Only what concerns watched threads was recorded here.
     bool partial = false;
@@ -185,7 +192,7 @@ void Check::check_event(CpuState& cpu, const Event& event) {
     const EventHeader& header = event.header;
     if (const auto* e = std::get_if<GapEvent>(&event.body)) {
         ++cpu.gaps;
-        if (flight_) violations_.add("gap", "CPU {}: in flight mode", header.cpu.value);
+        if (flight_ && !options_.frozen) violations_.add("gap", "CPU {}: in flight mode", header.cpu.value);
         if (e->lost_total < cpu.lost_told) {
             violations_.add("gap", "CPU {} position {}: {} lost, {} told before", header.cpu.value, header.position,
                             e->lost_total, cpu.lost_told);
@@ -197,8 +204,13 @@ void Check::check_event(CpuState& cpu, const Event& event) {
             cpu.current.reset();
         return;
     }
+    if (std::holds_alternative<ShedEvent>(event.body)) {
+        if (!options_.shed) violations_.add("shed", "CPU {} position {}", header.cpu.value, header.position);
+        cpu.shed_at = header.position;
+        return;
+    }
     if (const auto* e = std::get_if<CpuStateEvent>(&event.body)) {
-        if (header.position != 0 && !cpu.partial)
+        if (header.position != 0 && !cpu.partial && header.position != cpu.shed_at + 1)
             violations_.add("cpu_state", "CPU {} position {}", header.cpu.value, header.position);
         if (e->partial != cpu.partial)
             violations_.add("cpu_state", "CPU {}: partial is {}", header.cpu.value, e->partial);
@@ -206,7 +218,8 @@ void Check::check_event(CpuState& cpu, const Event& event) {
         if (cpu.partial) cpu.current.reset();
         return;
     }
-    ++cpu.events;
+    // What tells of another event is no run of a probe.
+    if (!std::holds_alternative<SpikeEvent>(event.body)) ++cpu.events;
     if (const auto* e = std::get_if<SchedSwitchEvent>(&event.body)) {
         check_runs_here(cpu, header, e->prev, "prev");
         if (e->prev == e->next) violations_.add("switch", "CPU {}: {} to itself", header.cpu.value, e->prev.value);
@@ -306,7 +319,7 @@ void Check::check_stats(const CaptureReader& capture) {
         if (cpu.lost_told > stats.lost) {
             violations_.add("gap", "CPU {}: GAP records tell of {}, lost {}", id, cpu.lost_told, stats.lost);
         }
-        if (stats.lost != 0 && flight_) violations_.add("lost", "CPU {}: in flight mode", id);
+        if (stats.lost != 0 && flight_ && !options_.frozen) violations_.add("lost", "CPU {}: in flight mode", id);
         // Every event is counted, those of other sessions as well.
         if (stats.probes < cpu.events) {
             violations_.add("probes", "CPU {}: {} counted, {} events", id, stats.probes, cpu.events);
@@ -351,7 +364,7 @@ void Check::check_analysis(const CaptureReader& capture) {
         odd.unseen_wakings, odd.unseen_moves, odd.backwards, odd.bad_ids);
     if (odd.deep_nesting + odd.backwards + odd.bad_ids != 0) violations_.add("anomalies", "see above");
     // Recording begins inside an interrupt: at most a few exits per CPU have no entry.
-    if (totals_.lost == 0 && totals_.overwritten == 0 && !options_.truncated && !options_.hotplug &&
+    if (totals_.lost == 0 && totals_.overwritten == 0 && !options_.truncated && !options_.hotplug && !options_.shed &&
         (odd.orphan_exits > 4 * streams.size() || odd.lost_exits + odd.orphaned_entries + odd.wrong_prev > 0)) {
         violations_.add("anomalies", "see above, although nothing was lost");
     }
@@ -397,6 +410,10 @@ int main(int argc, char** argv) {
             options.partial = true;
         } else if (word == "--hotplug") {
             options.hotplug = true;
+        } else if (word == "--shed") {
+            options.shed = true;
+        } else if (word == "--frozen") {
+            options.frozen = true;
         } else if (word.starts_with("--")) {
             fmt::print(stderr, "invariants: unknown option {}\n", word);
             return 2;

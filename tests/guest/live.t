@@ -14,7 +14,7 @@ first_lines() {
 }
 
 status=0
-hftctl spikes --over 5ms --check -- "$BIN/plant" preempt-higher --count "$COUNT" --json "$WORK/truth" \
+hftctl spikes --over 5ms --check --ring 16M -- "$BIN/plant" preempt-higher --count "$COUNT" --json "$WORK/truth" \
 	>"$WORK/live" 2>"$WORK/notes" </dev/null || status=$?
 is "planted delays: exit status" "$status" 3
 at_least "each has a bill" "$(first_lines "$WORK/live" | wc -l)" "$COUNT"

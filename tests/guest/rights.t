@@ -3,7 +3,7 @@
 # Who may record: CAP_PERFMON (or CAP_SYS_ADMIN) and access to the device.
 # timeout: 120
 # module: loaded
-# shellcheck source=tests/guest/lib.sh
+# shellcheck source=tests/guest/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/lib.sh"
 
 chmod a+rx "$WORK/.." "$WORK" "$BIN"
@@ -26,6 +26,16 @@ perfmon=("${nobody[@]}" "--inh-caps=-all,+perfmon" "--ambient-caps=-all,+perfmon
 check "a user with CAP_PERFMON and access may record" "${perfmon[@]}" "$BIN/hftctl" record \
 	-o "$WORK/theirs/a.hft" --ring 256K -d 200ms
 sound "recorded by a user" --lossless "$WORK/theirs/a.hft"
+# Where functions of the kernel lie is for those who may read its log.
+functions() {
+	hftctl dump "$1" | grep -cE "$2"
+}
+check "a user with CAP_PERFMON may record timers" "${perfmon[@]}" "$BIN/hftctl" record -e timer,work \
+	-o "$WORK/theirs/c.hft" --ring 256K -d 300ms
+at_least "there were some" "$(functions "$WORK/theirs/c.hft" ' (hrtimer_start|hrtimer_expire_entry) ')" 2
+is "but does not learn where their functions lie" "$(functions "$WORK/theirs/c.hft" ' (function|object)=')" 0
+check "root records them" hftctl record -e timer,work -o "$WORK/c.hft" -d 300ms
+at_least "and learns their names" "$(functions "$WORK/c.hft" ' hrtimer_expire_entry .* function=[a-z_]+')" 1
 # Whom the device file lets in, when the machine's owner says that this is enough.
 PARAMETER=/sys/module/hftmon/parameters/require_capability
 echo 0 >"$PARAMETER"

@@ -42,7 +42,7 @@ busy
 
 # ---- two at once, different CPUs and modes ---------------------------------
 
-session a -C 0-1
+session a -C 0-1 --ring 16M
 session b -C 1,3 --flight --ring 64K
 check "two sessions record at once" wait_for 30 all_recording a b
 is "both count as users of the module" "$(module_users)" 2

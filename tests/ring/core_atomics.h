@@ -38,6 +38,7 @@
 #define hftmon_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define hftmon_store_release(p, value) __atomic_store_n(p, value, __ATOMIC_RELEASE)
 #define hftmon_wmb() (hftmon_tests_between(), __atomic_thread_fence(__ATOMIC_RELEASE))
+#define hftmon_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define hftmon_barrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #define hftmon_current_tid() 1u
 
@@ -69,6 +70,13 @@ static inline bool hftmon_local_try_cmpxchg(u64 *word, u64 expected, u64 desired
 					   __ATOMIC_RELAXED);
 }
 #endif
+
+static inline u64 hftmon_cmpxchg(u64 *word, u64 expected, u64 desired)
+{
+	__atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST);
+	return expected;
+}
 
 /* Ordered as rdtsc_ordered() of the kernel is. */
 static inline u64 hftmon_clock(void)

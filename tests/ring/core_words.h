@@ -16,6 +16,8 @@ typedef __u16 u16;
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
+/* One clock for all. */
+#define hftmon_hot_clock() hftmon_clock()
 #define noinline __attribute__((noinline))
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))

@@ -24,6 +24,7 @@ inline CaptureMeta sample_meta() {
     meta.tsc_khz = 2'994'374;
     meta.tsc_invariant = true;
     meta.ring_records = 4096;
+    meta.online_cpus = 8;
     meta.cpus = {CpuId{0}, CpuId{3}};
     meta.sources = {{0, "sched_switch", HFTMON_SOURCE_AVAILABLE, 0, true},
                     {9, "irq_handler", HFTMON_SOURCE_FAILED, 12, false}};
@@ -73,7 +74,7 @@ inline void write_sample(const std::string& path) {
     auto writer = CaptureWriter::create(path, sample_meta());
     BOOST_REQUIRE(writer.has_value());
     const auto first = sample_records(0, 1'000);
-    const auto second = sample_records(first.size(), 2'000);
+    const auto second = sample_records(first.size(), 3'000);
     const auto other = sample_records(1000, 1'005);
     BOOST_REQUIRE(writer->threads({TscTime{900}, TscTime{950}, {thread_entry(7, "seven"), thread_entry(8, "eight")}}));
     BOOST_REQUIRE(writer->clock(clock_sync(1'000, 10)));
@@ -83,6 +84,7 @@ inline void write_sample(const std::string& path) {
     BOOST_REQUIRE(writer->records(CpuId{0}, first.size(), second));
     BOOST_REQUIRE(writer->clock(clock_sync(5'000, 1'400)));
     BOOST_REQUIRE(writer->irqs(std::vector<IrqName>{{34, "eth0-rx-3, hftmon"}}));
+    BOOST_REQUIRE(writer->functions(std::vector<FunctionName>{{0xffffffff81000010, "second"}, {0x10, "first [mod]"}}));
     BOOST_REQUIRE(writer->stats(sample_stats()));
     BOOST_REQUIRE(writer->finish(Nanoseconds(1'700'000'001'000'000'000)));
 }

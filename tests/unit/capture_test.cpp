@@ -72,6 +72,8 @@ BOOST_FIXTURE_TEST_CASE(everything_comes_back, SampleFile) {
     BOOST_TEST(reader->clock().monotonic(TscTime{1'000}).count() == 10);
     const std::vector<IrqName> irqs{{9, "acpi"}, {34, "eth0-rx-3, hftmon"}};
     BOOST_TEST((std::vector(reader->irqs().begin(), reader->irqs().end()) == irqs));
+    const std::vector<FunctionName> functions{{0xffffffff81000010, "second"}, {0x10, "first [mod]"}};
+    BOOST_TEST((std::vector(reader->functions().begin(), reader->functions().end()) == functions));
     BOOST_TEST((reader->stats() == sample_stats()));
 
     auto streams = reader->streams();
@@ -79,7 +81,7 @@ BOOST_FIXTURE_TEST_CASE(everything_comes_back, SampleFile) {
     BOOST_TEST(streams[0].cpu() == CpuId{0});
     BOOST_TEST(streams[1].cpu() == CpuId{3});
     const auto first = sample_records(0, 1'000);
-    const auto second = sample_records(first.size(), 2'000);
+    const auto second = sample_records(first.size(), 3'000);
     auto expected = first;
     expected.insert(expected.end(), second.begin(), second.end());
     const auto got = drain(streams[0]);

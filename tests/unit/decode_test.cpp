@@ -312,6 +312,87 @@ BOOST_AUTO_TEST_CASE(what_one_cpu_does_to_others) {
     BOOST_TEST(std::get<SignalEvent>(good(run).body).deliver);
 }
 
+BOOST_AUTO_TEST_CASE(functions_that_are_called_later) {
+    auto run = sample_run(HFTMON_REC_HRTIMER_START);
+    run[0].hrtimer_start = {.function = 0x8112'3450, .reserved = 0, .expires_ns = -5};
+    const auto start = std::get<HrtimerStartEvent>(good(run).body);
+    BOOST_TEST(start.function == 0xffff'ffff'8112'3450u);
+    BOOST_TEST(start.expires.count() == -5);
+
+    run = sample_run(HFTMON_REC_HRTIMER_EXPIRE_ENTRY);
+    run[0].hrtimer = {.late_ns = 7, .slack_ns = 8, .function = 0xc000'0010};
+    BOOST_TEST(std::get<HrtimerEvent>(good(run).body).function == 0xffff'ffff'c000'0010u);
+
+    run = sample_run(HFTMON_REC_WORK_QUEUE);
+    run[0].function = {.function = 0, .arg = 3, .object = 0xffff'8880'1234'5678};
+    const auto work = std::get<FunctionEvent>(good(run).body);
+    BOOST_CHECK(work.stage == FunctionStage::kWorkQueue);
+    BOOST_TEST(work.function == 0u);  // hidden
+    BOOST_TEST(work.arg == 3u);
+    BOOST_TEST(work.object == 0xffff'8880'1234'5678u);
+    run[0].type = HFTMON_REC_CSD_EXIT;
+    BOOST_CHECK(std::get<FunctionEvent>(good(run).body).stage == FunctionStage::kCsdExit);
+}
+
+BOOST_AUTO_TEST_CASE(devices_and_system_calls) {
+    auto run = sample_run(HFTMON_REC_NAPI_POLL);
+    run[0].napi = {.ifindex = 2, .work = 5, .budget = 64, .reserved = 0};
+    const auto poll = std::get<NapiEvent>(good(run).body);
+    BOOST_TEST(poll.ifindex == 2u);
+    BOOST_TEST(poll.work == 5u);
+    BOOST_TEST(poll.budget == 64u);
+
+    run = sample_run(HFTMON_REC_NET_QUEUE);
+    run[0].packet = {.ifindex = 3, .length = 1500, .reserved = 0};
+    const auto packet = std::get<PacketEvent>(good(run).body);
+    BOOST_CHECK(packet.stage == PacketStage::kQueue);
+    BOOST_TEST(packet.ifindex == 3u);
+    BOOST_TEST(packet.length == 1500u);
+
+    run = sample_run(HFTMON_REC_BLOCK_COMPLETE);
+    run[0].flags = 1;
+    run[0].block = {.device = 8u << 20 | 1, .bytes = 4096, .sector = 77};
+    const auto block = std::get<BlockEvent>(good(run).body);
+    BOOST_TEST(block.complete);
+    BOOST_TEST(block.device == 0x800001u);
+    BOOST_TEST(block.op == 1u);
+    BOOST_TEST(block.bytes == 4096u);
+    BOOST_TEST(block.sector == 77u);
+
+    run = sample_run(HFTMON_REC_SYSCALL_EXIT);
+    run[0].syscall = {.number = 202, .reserved = 0, .ret = -110};
+    const auto call = std::get<SyscallEvent>(good(run).body);
+    BOOST_TEST(!call.enter);
+    BOOST_TEST(call.number == 202);
+    BOOST_TEST(call.ret == -110);
+}
+
+BOOST_AUTO_TEST_CASE(spikes) {
+    auto run = sample_run(HFTMON_REC_SPIKE);
+    run[0].flags = HFTMON_DURATION_WAKEUP;
+    run[0].spike = {.ticks = 90'000, .tid = 12, .cause = 34};
+    const auto late = std::get<SpikeEvent>(good(run).body);
+    BOOST_CHECK(late.kind == HFTMON_DURATION_WAKEUP);
+    BOOST_TEST(late.duration == TscTicks{90'000});
+    BOOST_TEST(late.tid == Tid{12});
+    BOOST_TEST(late.cause == 34u);
+    BOOST_TEST(!late.of_handler());
+    run[0].flags = HFTMON_DURATION_NMI;
+    BOOST_TEST(std::get<SpikeEvent>(good(run).body).of_handler());
+    bad(HFTMON_REC_SPIKE, [](Record& r) { r.flags = HFTMON_DURATION_COUNT; });
+    bad(HFTMON_REC_SPIKE, [](Record& r) { r.spike.ticks = 1ull << 63; });
+}
+
+BOOST_AUTO_TEST_CASE(what_is_shed) {
+    auto run = sample_run(HFTMON_REC_SHED);
+    run[0].shed = {
+        .sources = HFTMON_SOURCE_BIT(HFTMON_SOURCE_SYS_ENTER) | 1ull << 63, .spent_ppm = 12'000, .budget_ppm = 10'000};
+    const auto shed = std::get<ShedEvent>(good(run).body);
+    BOOST_TEST(sources_text(shed.sources) == "sys_enter,unknown");
+    BOOST_TEST(shed.spent_ppm == 12'000u);
+    BOOST_TEST(shed.budget_ppm == 10'000u);
+}
+
 BOOST_AUTO_TEST_CASE(runs_that_are_not_whole) {
     Event event;
     for (const unsigned type :
@@ -334,7 +415,7 @@ BOOST_AUTO_TEST_CASE(runs_that_are_not_whole) {
 
 BOOST_AUTO_TEST_CASE(types_of_a_newer_module_are_told_from_damage) {
     Event event;
-    for (const unsigned type : {unsigned{HFTMON_REC_TYPE_END}, 4u, 9u, 29u, 65535u}) {
+    for (const unsigned type : {unsigned{HFTMON_REC_TYPE_END}, 6u, 9u, 29u, 65535u}) {
         const Decoded decoded = decode(std::vector{record(1, type)}, kCpu, 0, event);
         BOOST_CHECK(decoded.status == DecodeStatus::kUnknownType);
         BOOST_TEST(decoded.records == 1u);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "hftmon/analyzer.hpp"
+#include "hftmon/runs.hpp"
 
 namespace hftmon::test {
 
@@ -113,6 +114,11 @@ public:
         current(cpu_) = now;
         return *this;
     }
+    /// These are recorded no longer, as the governor tells it: SHED and CPU_STATE.
+    Trace& shed(std::uint64_t sources, Who now) {
+        add(HFTMON_REC_SHED).shed = {sources, 20'000, 10'000};
+        return runs(now);
+    }
     /// Positions of this CPU jump.
     Trace& skip(std::uint64_t positions) { return positions_at(cpu_) += positions, *this; }
     /// The builder's idea of who runs, without a record.
@@ -132,10 +138,18 @@ public:
 
     /// Feeds the records in order of time (of equals: as written).
     void feed(Analyzer& analyzer) {
-        std::stable_sort(items_.begin(), items_.end(),
-                         [](const Item& a, const Item& b) { return a.records[0].tsc < b.records[0].tsc; });
+        sort();
         for (const Item& item : items_) {
             analyzer.consume(CpuId{item.cpu}, item.position, std::span(item.records, item.count));
+        }
+    }
+    /// Calls fn(const Event&) in the same order.
+    template <class Fn>
+    void each_event(Fn&& fn) {
+        sort();
+        for (const Item& item : items_) {
+            for_each_run(std::span(item.records, item.count), CpuId{item.cpu}, item.position,
+                         [&](const Run& run) { fn(run.event); });
         }
     }
 
@@ -147,6 +161,10 @@ private:
         Record records[2];
     };
 
+    void sort() {
+        std::stable_sort(items_.begin(), items_.end(),
+                         [](const Item& a, const Item& b) { return a.records[0].tsc < b.records[0].tsc; });
+    }
     Record& add(hftmon_record_type type) {
         const bool is_second = type == HFTMON_REC_COMM;
         if (!is_second) items_.push_back({cpu_, positions_at(cpu_), 0, {}});

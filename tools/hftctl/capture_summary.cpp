@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "hftmon/clock.hpp"
+#include "hftmon/event.hpp"
 
 namespace hftctl {
 
@@ -26,6 +27,8 @@ CaptureSummary summarize(const hftmon::CaptureMeta& meta, const hftmon::CaptureS
         summary.read += cpu.read;
         summary.lost += cpu.lost;
         summary.overwritten += cpu.overwritten;
+        summary.shed |= cpu.ever_shed;
+        summary.shed_cpus += cpu.ever_shed != 0;
         samples += cpu.self_samples;
         ticks += cpu.self_ticks;
         if (cpu.self_samples == 0) continue;
@@ -56,6 +59,12 @@ std::string to_text(const CaptureSummary& s) {
     return text;
 }
 
+std::string shed_text(const CaptureSummary& s) {
+    if (s.shed_cpus == 0) return "";
+    return fmt::format("NOT recorded all the time on {} of {} CPUs, to keep to the budget (budget_ppm): {}\n",
+                       s.shed_cpus, s.cpus, hftmon::sources_text(s.shed));
+}
+
 std::string head_text(const hftmon::CaptureMeta& meta, const std::optional<hftmon::CaptureStats>& stats) {
     std::string text = fmt::format("{}, kernel {}, {} CPUs", meta.hostname, meta.kernel_release, meta.cpus.size());
     if (!meta.partial_cpus.empty())
@@ -75,6 +84,14 @@ std::string head_text(const hftmon::CaptureMeta& meta, const std::optional<hftmo
         if (c < ' ' || c > '~') c = '?';
     }
     return text;
+}
+
+nlohmann::ordered_json names_of(std::uint64_t sources) {
+    auto names = nlohmann::ordered_json::array();
+    for (std::uint32_t source = 0; source < HFTMON_SOURCE_COUNT; ++source) {
+        if ((sources & HFTMON_SOURCE_BIT(source)) != 0) names.push_back(hftmon::source_name(source));
+    }
+    return names;
 }
 
 nlohmann::ordered_json about_json(const hftmon::CaptureMeta& meta, const std::optional<hftmon::CaptureStats>& stats) {
@@ -100,6 +117,8 @@ nlohmann::ordered_json about_json(const hftmon::CaptureMeta& meta, const std::op
     json["probe_share"] = if_timed(s.probe_share);
     json["probe_ns"] = s.probe_ns;
     json["collector_share"] = if_timed(s.collector_share);
+    json["shed"] = names_of(s.shed);
+    json["shed_cpus"] = s.shed_cpus;
     return json;
 }
 

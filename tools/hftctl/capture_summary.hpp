@@ -19,6 +19,8 @@ struct CaptureSummary {
     double probe_share = 0;      ///< time in probes, average over the CPUs
     double probe_ns = 0;         ///< mean time of one probe run; 0 when none was timed
     double collector_share = 0;  ///< CPU time of the recording process
+    std::uint64_t shed = 0;      ///< sources that were not recorded all the time, to keep to the budget
+    std::size_t shed_cpus = 0;   ///< on so many CPUs
 };
 
 /// probe_share and probe_ns come from the one event in 61 that is timed.
@@ -27,10 +29,15 @@ CaptureSummary summarize(const hftmon::CaptureMeta& meta, const hftmon::CaptureS
 /// Two lines, each ended by a newline.
 std::string to_text(const CaptureSummary& summary);
 
+/// What was left out to keep to the budget: a line with its newline, or nothing.
+std::string shed_text(const CaptureSummary& summary);
+
 /// Where, when, how long, by which command: one line without its end.
 std::string head_text(const hftmon::CaptureMeta& meta, const std::optional<hftmon::CaptureStats>& stats);
 /// The same and the summary, with an empty list "subjects": docs/json.md, "capture".
 nlohmann::ordered_json about_json(const hftmon::CaptureMeta& meta, const std::optional<hftmon::CaptureStats>& stats);
+/// Names of a mask of sources, as a list.
+nlohmann::ordered_json names_of(std::uint64_t sources);
 /// "12, 34"
 std::string list_text(const std::vector<hftmon::Tid>& tids);
 

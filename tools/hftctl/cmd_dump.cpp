@@ -64,6 +64,8 @@ int run_dump(const DumpOptions& options) {
 
     // Names first: a thread may be named only after it has been seen.
     hftmon::NameTable names;
+    hftmon::FunctionNames functions;
+    functions.learn(capture->functions());
     for (const auto& list : capture->threads()) names.learn(list.entries, list.from, list.to);
     std::optional<hftmon::TscTime> start;
     for_each_run(*capture, [&](const hftmon::Run& run) {
@@ -96,7 +98,7 @@ int run_dump(const DumpOptions& options) {
         expected->second = run.position + run.records.size();
         if (run.status == DecodeStatus::kOk) {
             begin_line(run.cpu, run.event.header.time);
-            append_event_text(run.event, names, text);
+            append_event_text(run.event, names, functions, text);
             text += '\n';
         } else {
             for (const hftmon::Record& record : run.records) append_undecoded(record, run.cpu, run.status, text);

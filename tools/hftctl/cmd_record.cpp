@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <optional>
 
+#include "hftmon/event_text.hpp"
+#include "hftmon/histogram.hpp"
 #include "hftmon/recorder.hpp"
 #include "tools/hftctl/capture_summary.hpp"
 #include "tools/hftctl/child.hpp"
@@ -25,6 +28,8 @@ constexpr std::chrono::milliseconds kPumpInterval(100);
 struct RecordOptions {
     CaptureOptions capture;
     std::string path = "hftmon.capture";
+    std::vector<std::string> triggers;
+    std::string tail = "10ms";
 };
 
 /// One line that is rewritten every second, on a terminal only.
@@ -45,26 +50,107 @@ private:
     Clock::time_point start_ = Clock::now(), last_ = start_;
 };
 
-void print_summary(const RecordOptions& options, hftmon::Recorder& recorder, const hftmon::CaptureStats& stats) {
-    tell("{}: {}", options.path, to_text(summarize(recorder.meta(), stats)));
+void print_summary(const RecordOptions& options, hftmon::Recorder& recorder, const hftmon::CaptureStats& stats,
+                   bool was_frozen) {
+    const CaptureSummary summary = summarize(recorder.meta(), stats);
+    tell("{}: {}{}", options.path, to_text(summary), shed_text(summary));
     const auto lost = [](const auto& cpu) { return cpu.lost != 0; };
-    if (std::any_of(stats.cpus.begin(), stats.cpus.end(), lost)) {
+    if (was_frozen) {
+        tell("the rings were frozen by the trigger: what came then counts as lost\n");
+    } else if (std::any_of(stats.cpus.begin(), stats.cpus.end(), lost)) {
         tell("records were lost: take a larger --ring, or capture fewer CPUs\n");
     }
 }
 
+/// What --trigger and --tail ask for; nothing without --trigger.
+hftmon::Result<std::optional<hftmon::TriggerOptions>> trigger_options(const RecordOptions& options) {
+    if (options.triggers.empty()) return std::optional<hftmon::TriggerOptions>();
+    auto thresholds = parse_thresholds("--trigger", options.triggers);
+    if (!thresholds) return thresholds.error();
+    const auto tail = parse_duration("--tail", options.tail);
+    if (!tail) return tail.error();
+    hftmon::TriggerOptions trigger;
+    trigger.thresholds = *std::move(thresholds);
+    // All CPUs hold the same time then.
+    if (options.capture.flight) trigger.freeze = hftmon::Freeze::kAll;
+    trigger.tail = *tail;
+    return std::optional(trigger);
+}
+
+/// "wakeup of 812 "feed" took 51.2 us on CPU 3".
+std::string spike_text(const hftmon::Spikes& spikes, const hftmon::TscClock& clock) {
+    const auto& spike = std::get<hftmon::SpikeEvent>(spikes.last.body);
+    const auto name = [](hftmon::Tid tid) {
+        if (tid == hftmon::kIdleTid) return std::string("idle");
+        std::ifstream file(fmt::format("/proc/{}/comm", tid.value));
+        std::string comm;
+        return std::getline(file, comm) ? fmt::format("{} {}", tid.value, hftmon::quote_comm(comm))
+                                        : fmt::format("{}", tid.value);
+    };
+    const double us = static_cast<double>(clock.to_ns(spike.duration).count()) / 1e3;
+    if (spike.of_handler()) {
+        std::string what{hftmon::duration_name(spike.kind)};
+        if (spike.kind == HFTMON_DURATION_HARDIRQ) what += fmt::format(" {}", spike.cause);
+        if (spike.kind == HFTMON_DURATION_SOFTIRQ) what += fmt::format(" {}", hftmon::softirq_name(spike.cause));
+        if (spike.kind == HFTMON_DURATION_VECTOR)
+            what += fmt::format(" {}", hftmon::vector_name(static_cast<hftmon::VectorKind>(spike.cause)));
+        return fmt::format("{} took {:.1f} us on CPU {}, where {} ran", what, us, spikes.last.header.cpu.value,
+                           name(spike.tid));
+    }
+    if (spike.kind == HFTMON_DURATION_ON_CPU)
+        return fmt::format("on_cpu of {} took {:.1f} us on CPU {}", name(spike.tid), us, spikes.last.header.cpu.value);
+    return fmt::format("{} of {} took {:.1f} us on CPU {}, where {} ran before", hftmon::duration_name(spike.kind),
+                       name(spike.tid), us, spikes.last.header.cpu.value, name(hftmon::Tid{spike.cause}));
+}
+
+/// Until when to record on: the hit's tail is in the rings then. Nothing without a hit.
+class SpikeWait {
+public:
+    hftmon::Status look(hftmon::Recorder& recorder, const hftmon::TriggerOptions& trigger) {
+        if (spikes_) return hftmon::ok();
+        const auto spikes = recorder.session().spikes();
+        if (!spikes) return spikes.error();
+        if (spikes->hits == 0) return hftmon::ok();
+        spikes_ = *spikes;
+        end_ = Clock::now() + trigger.tail.value_or(hftmon::Nanoseconds(0));
+        return hftmon::ok();
+    }
+    [[nodiscard]] bool over() const { return spikes_ && Clock::now() >= end_; }
+    [[nodiscard]] const std::optional<hftmon::Spikes>& spikes() const { return spikes_; }
+    /// How long to wait for records.
+    [[nodiscard]] std::chrono::milliseconds timeout() const {
+        if (!spikes_) return kPumpInterval;
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now());
+        return std::clamp(left, std::chrono::milliseconds(0), kPumpInterval);
+    }
+
+private:
+    std::optional<hftmon::Spikes> spikes_;
+    Clock::time_point end_;
+};
+
 int run_record(const RecordOptions& options, const std::vector<std::string>& command) {
     auto parsed = options.capture.parse(!command.empty());
     if (!parsed) return report(parsed.error());
+    auto trigger = trigger_options(options);
+    if (!trigger) return report(trigger.error());
 
     std::optional<Child> child;
-    hftmon::Recorder::Options recorder_options{parsed->session, options.path, parsed->subjects, command};
+    hftmon::Recorder::Options recorder_options{parsed->session, *std::move(trigger), options.path, parsed->subjects,
+                                               command};
+    const bool watch_child = options.capture.watch || recorder_options.trigger;
+    if (recorder_options.trigger) {
+        for (const auto& threshold : recorder_options.trigger->thresholds)
+            recorder_options.session.durations |= HFTMON_DURATION_BIT(threshold.kind);
+        recorder_options.session.watched = parsed->subjects;
+        recorder_options.trigger->watched = !parsed->subjects.empty() || !command.empty();
+    }
     if (!command.empty()) {
         auto spawned = Child::spawn(command);
         if (!spawned) return report(spawned.error());
         child.emplace(*std::move(spawned));
         recorder_options.subjects.push_back(child->pid());
-        if (options.capture.watch) recorder_options.session.watched.push_back(child->pid());
+        if (watch_child) recorder_options.session.watched.push_back(child->pid());
     }
 
     install_stop_handlers();
@@ -76,21 +162,27 @@ int run_record(const RecordOptions& options, const std::vector<std::string>& com
 
     const auto start = Clock::now();
     Progress progress;
-    while (!stop_requested() && !(child && child->ended()) &&
+    SpikeWait spike;
+    while (!stop_requested() && !spike.over() && !(child && child->ended()) &&
            !(parsed->duration && Clock::now() - start >= *parsed->duration)) {
-        if (auto status = recorder->pump(kPumpInterval); !status) return report(status.error());
+        if (auto status = recorder->pump(spike.timeout()); !status) return report(status.error());
+        if (recorder_options.trigger) {
+            if (auto status = spike.look(*recorder, *recorder_options.trigger); !status) return report(status.error());
+        }
         progress.show(*recorder);
     }
     const auto stats = recorder->finish();
     progress.end();
     if (!stats) return report(stats.error());
-    print_summary(options, *recorder, *stats);
+    if (spike.spikes())
+        tell("spike: {}\n", spike_text(*spike.spikes(), hftmon::TscClock::from_khz(recorder->meta().tsc_khz)));
+    print_summary(options, *recorder, *stats, options.capture.flight && spike.spikes());
     if (child && !child->ended()) {
         tell("note: the command runs on, as process {}\n", child->pid().value);
     } else if (child && child->exit_code() > 0) {
         tell("note: the command ended with status {}\n", child->exit_code());
     }
-    return kExitOk;
+    return spike.spikes() ? kExitThreshold : kExitOk;
 }
 
 }  // namespace
@@ -103,10 +195,23 @@ void add_record(CLI::App& app, Invocation& invocation) {
         ->check(not_empty());
     command->add_flag("--flight", options->capture.flight,
                       "Flight recorder: keep only what the rings hold, write it at the end");
+    command
+        ->add_option("--trigger", options->triggers,
+                     fmt::format("Stop when a duration is over its threshold, e.g. wakeup:50us; of the threads of\n"
+                                 "interest, if there are. With --flight the rings are frozen at once.\nKinds: {}",
+                                 durations_help()))
+        ->type_name("KIND:TIME[,...]")
+        ->delimiter(',')
+        ->check(not_empty())
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
+    command->add_option("--tail", options->tail, "Record so long after the trigger (default: 10ms)")
+        ->type_name("TIME")
+        ->check(not_empty());
     options->capture.add_to(*command);
     command->footer(
         "hftctl record [OPTIONS] -- COMMAND... runs COMMAND and stops when it ends; it is never killed.\n"
-        "Its threads are then those of interest.");
+        "Its threads are then those of interest.\nExit status 3: the trigger was hit.");
     command->callback([options, &invocation] { invocation.exit_code = run_record(*options, invocation.child); });
 }
 

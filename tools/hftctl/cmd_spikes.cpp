@@ -114,6 +114,11 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
     hftmon::Analyzer analyzer(capture->clock(), analyzer_options(options, over, subjects));
     for (const auto& list : capture->threads()) analyzer.add_threads(list.entries, list.from, list.to);
     for (const auto& irq : capture->irqs()) analyzer.add_irq(irq.irq, irq.name);
+    if (capture->stats()) {
+        for (const auto& cpu : capture->stats()->cpus) {
+            if (cpu.overwritten != 0 && cpu.ever_shed != 0) analyzer.assume_shed(cpu.cpu, cpu.ever_shed);
+        }
+    }
 
     auto streams = capture->streams();
     hftmon::Merger merger(streams);
@@ -157,11 +162,11 @@ public:
           analyzer_(analyzer),
           clock_(clock),
           merger_(session.rings()),
-          lag_(analyzer.clock().to_ticks(std::chrono::milliseconds(20))) {}
+          lag_(analyzer.clock().to_ticks(std::chrono::milliseconds(100))) {}
 
     /// What was begun before the previous call, less a lag, is complete on every
-    /// CPU by now: no interruption of a probe is as long. Where one was, the
-    /// merger counts a late record.
+    /// CPU by now: no interruption of a probe is as long, a virtual CPU that its
+    /// host leaves standing included. Where one was, the merger counts a late record.
     hftmon::Status round(std::chrono::milliseconds timeout) {
         if (const auto ready = session_.wait(timeout); !ready) return ready.error();
         const auto now = session_.clock_sync();

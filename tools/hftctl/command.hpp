@@ -46,6 +46,7 @@ struct Invocation {
 void add_status(CLI::App& app, Invocation& invocation);
 void add_record(CLI::App& app, Invocation& invocation);
 void add_spikes(CLI::App& app, Invocation& invocation);
+void add_hist(CLI::App& app, Invocation& invocation);
 void add_dump(CLI::App& app, Invocation& invocation);
 
 /// For options whose value must be there: an unset shell variable is a mistake.

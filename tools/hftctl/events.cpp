@@ -33,16 +33,18 @@ constexpr std::uint64_t kSched = row(HFTMON_SOURCE_SCHED_SWITCH, HFTMON_SOURCE_S
 constexpr std::uint64_t kThread = row(HFTMON_SOURCE_SCHED_PROCESS_FORK, HFTMON_SOURCE_TASK_RENAME);
 constexpr std::uint64_t kIrq = row(HFTMON_SOURCE_IRQ_HANDLER, HFTMON_SOURCE_NMI_HANDLER);
 constexpr std::uint64_t kFault = bits(HFTMON_SOURCE_PAGE_FAULT_USER, HFTMON_SOURCE_PAGE_FAULT_KERNEL);
-constexpr std::uint64_t kTimer = bits(HFTMON_SOURCE_HRTIMER_EXPIRE);
+constexpr std::uint64_t kTimer =
+    bits(HFTMON_SOURCE_HRTIMER_EXPIRE, HFTMON_SOURCE_HRTIMER_START, HFTMON_SOURCE_TIMER_EXPIRE);
 /// Not what is only told: no line of a bill comes from it.
-constexpr std::uint64_t kBills = (kSched | kThread | kIrq | kFault | kTimer | bits(HFTMON_SOURCE_CPU_IDLE)) &
-                                 ~bits(HFTMON_SOURCE_SCHED_SET_NEED_RESCHED, HFTMON_SOURCE_SOFTIRQ_RAISE);
+constexpr std::uint64_t kBills =
+    (kSched | kThread | kIrq | kFault | bits(HFTMON_SOURCE_HRTIMER_EXPIRE, HFTMON_SOURCE_CPU_IDLE)) &
+    ~bits(HFTMON_SOURCE_SCHED_SET_NEED_RESCHED, HFTMON_SOURCE_SOFTIRQ_RAISE);
 
 struct Group {
     std::string_view name;
     std::uint64_t sources;
 };
-constexpr std::array<Group, 12> kGroups = {
+constexpr std::array<Group, 17> kGroups = {
     {{"all", HFTMON_SOURCE_ALL},
      {"bills", kBills},
      {"sched", kSched},
@@ -52,6 +54,11 @@ constexpr std::array<Group, 12> kGroups = {
      {"timer", kTimer},
      {"power", bits(HFTMON_SOURCE_CPU_IDLE, HFTMON_SOURCE_CPU_FREQUENCY)},
      {"ipi", bits(HFTMON_SOURCE_IPI_SEND_CPU, HFTMON_SOURCE_IPI_SEND_CPUMASK, HFTMON_SOURCE_TLB_FLUSH)},
+     {"work", bits(HFTMON_SOURCE_WORKQUEUE_QUEUE_WORK, HFTMON_SOURCE_WORKQUEUE_EXECUTE, HFTMON_SOURCE_TASKLET)},
+     {"csd", bits(HFTMON_SOURCE_CSD_QUEUE_CPU, HFTMON_SOURCE_CSD_FUNCTION)},
+     {"net", row(HFTMON_SOURCE_NAPI_POLL, HFTMON_SOURCE_NET_DEV_START_XMIT)},
+     {"block", bits(HFTMON_SOURCE_BLOCK_RQ_ISSUE, HFTMON_SOURCE_BLOCK_RQ_COMPLETE)},
+     {"syscall", bits(HFTMON_SOURCE_SYS_ENTER, HFTMON_SOURCE_SYS_EXIT)},
      {"signal", bits(HFTMON_SOURCE_SIGNAL_GENERATE, HFTMON_SOURCE_SIGNAL_DELIVER)},
      {"blocked", bits(HFTMON_SOURCE_SCHED_STAT_BLOCKED, HFTMON_SOURCE_SCHED_STAT_IOWAIT)},
      {"numa", bits(HFTMON_SOURCE_SCHED_MOVE_NUMA, HFTMON_SOURCE_SCHED_SWAP_NUMA)}}};

@@ -36,7 +36,7 @@ std::vector<std::string> split(int argc, char** argv, Invocation& invocation, bo
 
 /// CLI11's error in our words, and where to read on.
 std::string explain(const CLI::App& app, const CLI::Error& error, const std::vector<std::string>& reversed) {
-    constexpr const char* kCommands = "status, record, spikes or dump";
+    constexpr const char* kCommands = "status, record, spikes, hist or dump";
     const auto parsed = app.get_subcommands();
     const CLI::App* command = parsed.empty() ? nullptr : parsed.front();
     const std::string name = command != nullptr ? command->get_name() : "hftctl";
@@ -74,6 +74,7 @@ int run(int argc, char** argv) {
     hftctl::add_status(app, invocation);
     hftctl::add_record(app, invocation);
     hftctl::add_spikes(app, invocation);
+    hftctl::add_hist(app, invocation);
     hftctl::add_dump(app, invocation);
 
     // Last: subcommands inherit what was set before them.

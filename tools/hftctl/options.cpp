@@ -12,6 +12,7 @@
 #include <cmath>
 #include <utility>
 
+#include "hftmon/histogram.hpp"
 #include "hftmon/names.hpp"
 #include "hftmon/timeline.hpp"
 #include "tools/hftctl/command.hpp"
@@ -112,6 +113,38 @@ Result<Subjects> parse_subjects(std::string_view option, const std::vector<std::
         subjects.tids.push_back({*number});
     }
     return subjects;
+}
+
+std::string durations_help() {
+    std::string names;
+    for (std::uint32_t kind = 0; kind < hftmon::kDurationKinds; ++kind)
+        names +=
+            fmt::format("{}{}", kind == 0 ? "" : ", ", hftmon::duration_name(static_cast<hftmon::DurationKind>(kind)));
+    return names;
+}
+
+Result<std::vector<hftmon::TriggerOptions::Threshold>> parse_thresholds(std::string_view option,
+                                                                        const std::vector<std::string>& words) {
+    std::vector<hftmon::TriggerOptions::Threshold> thresholds;
+    for (const std::string& word : words) {
+        const std::size_t colon = word.find(':');
+        std::uint32_t kind = 0;
+        while (kind < hftmon::kDurationKinds && hftmon::duration_name(static_cast<hftmon::DurationKind>(kind)) !=
+                                                    std::string_view(word).substr(0, colon))
+            ++kind;
+        if (colon == word.npos || kind == hftmon::kDurationKinds) {
+            return bad_value(option, "a kind of duration and a time", word,
+                             fmt::format("wakeup:50us; kinds: {}", durations_help()));
+        }
+        const auto over = parse_duration(option, word.substr(colon + 1));
+        if (!over) return over.error();
+        const auto is_same = [&](const auto& threshold) { return threshold.kind == kind; };
+        if (std::ranges::any_of(thresholds, is_same)) {
+            return bad_value(option, "a threshold of another kind", word, "each kind has one");
+        }
+        thresholds.push_back({static_cast<hftmon::DurationKind>(kind), *over});
+    }
+    return thresholds;
 }
 
 CLI::Validator not_empty() {

@@ -29,6 +29,12 @@ struct Subjects {
 };
 hftmon::Result<Subjects> parse_subjects(std::string_view option, const std::vector<std::string>& words);
 
+/// "wakeup:50us", "hardirq:20us"; a kind twice is an error.
+hftmon::Result<std::vector<hftmon::TriggerOptions::Threshold>> parse_thresholds(std::string_view option,
+                                                                                const std::vector<std::string>& words);
+/// "hardirq, softirq, ...".
+std::string durations_help();
+
 /// What is captured: -p, -C, --watch, -e, -d, --ring and the command behind "--".
 struct CaptureOptions {
     std::vector<std::string> pids, events;

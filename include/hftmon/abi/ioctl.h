@@ -13,7 +13,8 @@
  * poll(2): POLLIN when a ring holds at least `wakeup_records` unread records
  * (stream mode), POLLHUP after STOP. A wake can come one record late when the
  * poll and the record that makes the batch full pass each other: a reader that
- * must not wait for the next record of a quiet CPU gives a timeout.
+ * must not wait for the next record of a quiet CPU gives a timeout. POLLPRI: a
+ * trigger was hit since HFTMON_IOC_SPIKES last told of it.
  *
  * Not for 32-bit programs on a 64-bit kernel.
  */
@@ -23,9 +24,12 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
+#include "cost.h"
+#include "histogram.h"
 #include "record.h"
 #include "ring.h"
 #include "source.h"
+#include "trigger.h"
 
 /* Bumped when an existing command or layout of this directory changes. */
 #define HFTMON_ABI_VERSION 1u
@@ -67,15 +71,17 @@ struct hftmon_info {
 	__u64 tsc_khz;			/* ticks of `tsc` per millisecond */
 	__u64 sources_available;	/* bits of enum hftmon_source */
 	__u64 sources_active;		/* what this session records */
-	__u64 reserved[4];
+	__u32 durations_available;	/* bits of enum hftmon_duration */
+	__u32 durations_active;		/* what is counted for this session */
+	__u64 reserved[3];
 };
 
 /**
  * struct hftmon_setup - configure and allocate (HFTMON_IOC_SETUP)
  * @mode:           enum hftmon_ring_mode
  * @sources:        bits of enum hftmon_source; those that are not available
- *                  are left out, INFO tells which are active. No bit at all,
- *                  or bits beyond HFTMON_SOURCE_ALL, are refused
+ *                  are left out, INFO tells which are active. Bits beyond
+ *                  HFTMON_SOURCE_ALL are refused, and no bit at all
  * @ring_records:   capacity per CPU, a power of two in
  *                  HFTMON_RING_MIN_RECORDS .. HFTMON_RING_MAX_RECORDS
  * @wakeup_records: unread records in one ring that wake a poller;
@@ -87,7 +93,13 @@ struct hftmon_info {
  * @whole_mask:     with HFTMON_SETUP_WATCH: address of a bitmap like @cpu_mask,
  *                  CPUs of those on which everything is recorded; on the others
  *                  only what concerns watched threads (HFTMON_IOC_WATCH)
- * @whole_mask_bytes: its length, a multiple of 8; 0 = no CPU
+ * @whole_mask_bytes: its length, a multiple of 8; 0 = no CPU, or with
+ *                  HFTMON_SETUP_WHOLE, all: who is watched is then for
+ *                  HFTMON_TRIGGER_WATCHED alone
+ * @durations:      bits of enum hftmon_duration to count in histograms on those
+ *                  CPUs (HFTMON_MMAP_HISTOGRAMS), whatever is recorded; those
+ *                  whose sources are missing are left out, as INFO tells. With
+ *                  some, @sources may be 0: nothing is recorded
  *
  * At most 8 sessions record or, from SETUP on, watch: EBUSY. EOPNOTSUPP when this
  * kernel does not tell of new threads, which a session that watches must know.
@@ -103,7 +115,7 @@ struct hftmon_setup {
 	__u32 flags;			/* HFTMON_SETUP_* */
 	__u64 whole_mask;
 	__u32 whole_mask_bytes;
-	__u32 reserved0;
+	__u32 durations;
 	__u64 reserved[2];
 };
 
@@ -111,6 +123,7 @@ struct hftmon_setup {
 #define HFTMON_SETUP_WATCH		0x1u
 #define HFTMON_SETUP_INHERIT_THREADS	0x2u	/* new threads of a watched one are watched */
 #define HFTMON_SETUP_INHERIT_PROCESSES	0x4u	/* so are its child processes */
+#define HFTMON_SETUP_WHOLE		0x8u	/* everything is recorded on all CPUs */
 
 enum hftmon_watch_op {
 	HFTMON_WATCH_ADD = 0,
@@ -130,7 +143,7 @@ enum hftmon_watch_op {
  *
  * From SETUP until STOP, also while the session records (then each CPU that does
  * not record everything is interrupted, and says in a CPU_STATE who runs there);
- * EINVAL when it records everything on all its CPUs; EAGAIN when a thread was
+ * EINVAL for a session without HFTMON_SETUP_WATCH; EAGAIN when a thread was
  * still being created, and did not get on for a second.
  *
  * Where not everything is recorded, an event is when it concerns a watched
@@ -175,15 +188,18 @@ struct hftmon_sources {
  * struct hftmon_cpu_stats - counts of one CPU's ring (HFTMON_IOC_CPU_STATS)
  * @cpu:           in: which CPU; ENXIO when the session has no ring for it
  * @head:          records written
- * @lost:          records lost for want of room (stream)
+ * @lost:          records lost for want of room (stream), or kept out of a frozen
+ *                 ring (flight)
  * @probes:        events on this CPU while the session recorded, those of other
- *                 sessions included
- * @self_samples:  events that were timed: one in 61, less those that another
- *                 event interrupted
+ *                 sessions included; an update of histograms is one, too
+ * @self_samples:  events that were timed: one in 61, less those that were
+ *                 interrupted (by another event, or for more than 50 us)
  * @self_ticks:    ticks that those took, for all sessions together, from the
  *                 choice of sessions to the publication. The kernel's way to
- *                 the probe and the wake of a poller are not in it; an
- *                 interruption that caused no event is
+ *                 the probe and the wake of a poller are not in it, nor are
+ *                 interruptions but short ones that caused no event
+ * @ever_shed:     bits of enum hftmon_source, of the session's, that were shed there
+ *                 at some time: see cost.h
  */
 struct hftmon_cpu_stats {
 	__u32 size;
@@ -193,7 +209,8 @@ struct hftmon_cpu_stats {
 	__u64 probes;
 	__u64 self_samples;
 	__u64 self_ticks;
-	__u64 reserved[4];
+	__u64 ever_shed;
+	__u64 reserved[3];
 };
 
 /**
@@ -246,6 +263,10 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_stats) == 80);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_clock_sync) == 56);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_thread_entry) == 32);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_threads) == 48);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_trigger) == 176);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_spikes) == 72);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_source_cost) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_costs) == 80);
 
 #define HFTMON_IOC_MAGIC 0xbe
 #define HFTMON_IOC_INFO		_IOWR(HFTMON_IOC_MAGIC, 0, struct hftmon_info)
@@ -257,6 +278,10 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_threads) == 48);
 #define HFTMON_IOC_CLOCK_SYNC	_IOWR(HFTMON_IOC_MAGIC, 6, struct hftmon_clock_sync)
 #define HFTMON_IOC_THREADS	_IOWR(HFTMON_IOC_MAGIC, 7, struct hftmon_threads)
 #define HFTMON_IOC_WATCH	_IOWR(HFTMON_IOC_MAGIC, 8, struct hftmon_watch)
+
+#define HFTMON_IOC_TRIGGER	_IOW(HFTMON_IOC_MAGIC, 9, struct hftmon_trigger)
+#define HFTMON_IOC_SPIKES	_IOWR(HFTMON_IOC_MAGIC, 10, struct hftmon_spikes)
+#define HFTMON_IOC_COSTS	_IOWR(HFTMON_IOC_MAGIC, 11, struct hftmon_costs)
 
 #define HFTMON_DEVICE "/dev/hftmon"
 

@@ -29,7 +29,7 @@
 #endif
 
 /* Bumped when a record type is added or a reserved field gets a meaning. */
-#define HFTMON_SCHEMA_VERSION 4u
+#define HFTMON_SCHEMA_VERSION 6u
 
 #define HFTMON_COMM_LEN 16u
 
@@ -39,8 +39,10 @@ enum hftmon_record_type {
 
 	/* The stream about itself. */
 	HFTMON_REC_GAP = 1,		/* records were lost just before this one */
-	HFTMON_REC_CPU_STATE = 2,	/* who runs here: at first; when who is watched changes */
+	HFTMON_REC_CPU_STATE = 2,	/* who runs here: first; after SHED; new watches */
 	HFTMON_REC_COMM = 3,		/* continuation: a thread's name */
+	HFTMON_REC_SPIKE = 4,		/* a duration has just ended that a trigger was set for */
+	HFTMON_REC_SHED = 5,		/* sources that are not recorded here from now on */
 
 	/* Scheduler. */
 	HFTMON_REC_SCHED_SWITCH = 10,
@@ -84,6 +86,30 @@ enum hftmon_record_type {
 	HFTMON_REC_SIGNAL_GENERATE = 47,	/* the thread here sends it */
 	HFTMON_REC_SIGNAL_DELIVER = 48,	/* the thread here takes it */
 
+	/* Functions of the kernel that are called later: payload `function`. */
+	HFTMON_REC_HRTIMER_START = 50,	/* payload `hrtimer_start` */
+	HFTMON_REC_TIMER_EXPIRE_ENTRY = 51,
+	HFTMON_REC_TIMER_EXPIRE_EXIT = 52,
+	HFTMON_REC_WORK_QUEUE = 53,
+	HFTMON_REC_WORK_START = 54,
+	HFTMON_REC_WORK_END = 55,
+	HFTMON_REC_TASKLET_ENTRY = 56,
+	HFTMON_REC_TASKLET_EXIT = 57,
+	HFTMON_REC_CSD_QUEUE = 58,	/* on another CPU (call single data) */
+	HFTMON_REC_CSD_ENTRY = 59,
+	HFTMON_REC_CSD_EXIT = 60,
+
+	/* Devices. */
+	HFTMON_REC_NAPI_POLL = 70,	/* written when it has ended */
+	HFTMON_REC_NET_RECEIVE = 71,	/* a packet comes up from a driver */
+	HFTMON_REC_NET_QUEUE = 72,	/* a packet goes down to the queue of a device */
+	HFTMON_REC_NET_START_XMIT = 73,	/* ... and to its driver */
+	HFTMON_REC_BLOCK_ISSUE = 74,
+	HFTMON_REC_BLOCK_COMPLETE = 75,
+
+	HFTMON_REC_SYSCALL_ENTER = 80,
+	HFTMON_REC_SYSCALL_EXIT = 81,
+
 	HFTMON_REC_TYPE_END		/* first unused value, not a type */
 };
 
@@ -99,6 +125,9 @@ one it does not watch: what it does while it runs here is not recorded.
  * be in an interrupt of the target CPU to which WAKING's CPU has sent it.
  * CPU_STATE: PARTIAL, as above. UNWATCHED: threads that were watched may not be
  * any longer; what went before tells nothing of where they are.
+ * SPIKE: enum hftmon_duration.
+ * BLOCK_*: the kind of request, REQ_OP_* of the kernel.
+ * SYSCALL_*: COMPAT: the number is of the 32-bit table.
  * PAGE_FAULT_*: the low 16 bits of the hardware error code.
  * Other types: zero.
  */
@@ -112,6 +141,8 @@ one it does not watch: what it does while it runs here is not recorded.
 
 #define HFTMON_CPU_STATE_PARTIAL	0x0001u
 #define HFTMON_CPU_STATE_UNWATCHED	0x0002u
+
+#define HFTMON_SYSCALL_COMPAT		0x0001u
 
 #define HFTMON_CONTEXT_MASK		0x0003u
 enum hftmon_context {
@@ -217,10 +248,56 @@ struct hftmon_cpu_idle {
 	__u64 reserved1;
 };
 
+/*
+ * Functions of the kernel are told by the low 32 bits of their addresses: on
+ * x86-64 the others are ones. A session whose file was opened without CAP_SYSLOG
+ * gets 0 for a function and for an object.
+ */
 struct hftmon_hrtimer {
 	__s64 late_ns;		/* ENTRY: time since the programmed expiry */
 	__u32 slack_ns;		/* ENTRY: lateness that was allowed; cut at 2^32 - 1 */
+	__u32 function;		/* ENTRY; as above */
+};
+
+struct hftmon_hrtimer_start {
+	__u32 function;		/* as above */
 	__u32 reserved;
+	__s64 expires_ns;	/* the soft expiry, on the timer's own clock */
+};
+
+/*
+ * @arg, of TIMER_EXPIRE_ENTRY: jiffies after its time; of WORK_QUEUE and CSD_QUEUE:
+ * the CPU that it is for, all ones: any; else 0.
+ */
+struct hftmon_function {
+	__u32 function;		/* as above; TIMER_EXPIRE_EXIT: 0 */
+	__u32 arg;
+	__u64 object;		/* address of the timer, work, tasklet, call single data */
+};
+
+struct hftmon_napi {
+	__u32 ifindex;		/* of the network device; 0: none */
+	__u32 work;		/* packets that it took */
+	__u32 budget;		/* at most so many */
+	__u32 reserved;
+};
+
+struct hftmon_packet {
+	__u32 ifindex;
+	__u32 length;		/* bytes */
+	__u64 reserved;
+};
+
+struct hftmon_block {
+	__u32 device;		/* major number << 20 | minor; 0: none */
+	__u32 bytes;
+	__u64 sector;		/* of 512 bytes */
+};
+
+struct hftmon_syscall {
+	__s32 number;		/* EXIT of a sigreturn: -1 */
+	__u32 reserved;
+	__s64 ret;		/* EXIT */
 };
 
 struct hftmon_pi_setprio {
@@ -264,6 +341,7 @@ enum hftmon_tlb_flush_reason {
 	HFTMON_TLB_LOCAL_SHOOTDOWN = 2,
 	HFTMON_TLB_LOCAL_MM_SHOOTDOWN = 3,
 	HFTMON_TLB_REMOTE_SEND_IPI = 4,		/* this CPU asks others for it */
+	HFTMON_TLB_REMOTE_WRONG_CPU = 5,	/* the same, of what is used here no longer */
 	HFTMON_TLB_REASON_END
 };
 
@@ -310,6 +388,24 @@ struct hftmon_cpu_state {
 	__u64 reserved1;
 };
 
+/*
+ * @cause, by kind: of WAKEUP, RUN_QUEUE, OFF_CPU and PREEMPTED the thread that ran
+ * on this CPU until then; of HARDIRQ the line, of SOFTIRQ its number, of VECTOR its
+ * enum hftmon_vector_kind; else 0.
+ */
+struct hftmon_spike {
+	__u64 ticks;		/* how long it took; its end is just before the record */
+	__u32 tid;		/* whose; of handlers, the thread that was interrupted */
+	__u32 cause;
+};
+
+/* To keep to a budget, see cost.h. */
+struct hftmon_shed {
+	__u64 sources;		/* bits of enum hftmon_source, of the session's; 0: none any more */
+	__u32 spent_ppm;	/* share of this CPU's time, parts per million, before */
+	__u32 budget_ppm;
+};
+
 /**
  * struct hftmon_record - one slot of a ring
  * @tsc:   time of the event, see "Time" above
@@ -346,8 +442,16 @@ struct hftmon_record {
 		struct hftmon_tlb_flush tlb_flush;
 		struct hftmon_cpu_frequency frequency;
 		struct hftmon_signal signal;
+		struct hftmon_hrtimer_start hrtimer_start;
+		struct hftmon_function function;
+		struct hftmon_napi napi;
+		struct hftmon_packet packet;
+		struct hftmon_block block;
+		struct hftmon_syscall syscall;
 		struct hftmon_gap gap;
 		struct hftmon_cpu_state cpu_state;
+		struct hftmon_spike spike;
+		struct hftmon_shed shed;
 		char comm[HFTMON_COMM_LEN];	/* COMM; NUL-padded */
 	};
 };
@@ -374,7 +478,15 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_ipi_send) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_tlb_flush) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_frequency) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_signal) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_hrtimer_start) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_function) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_napi) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_packet) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_block) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_syscall) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_gap) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_state) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_spike) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_shed) == 16);
 
 #endif /* HFTMON_ABI_RECORD_H */

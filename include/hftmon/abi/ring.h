@@ -32,6 +32,8 @@
  * a record that finds no room is lost, is counted in control.lost, and a GAP
  * record stands before the next one that finds room.
  * Flight mode: the writer overwrites; a reader must use (C) on a running ring.
+ * A trigger can freeze the ring (HFTMON_TRIGGER_FREEZE): after a tail, what comes
+ * is lost, and counted, until it goes on.
  * In both modes a record is lost, too, when writers that nest in an interrupted
  * one come round to its slots; that takes a ring's worth of interrupts.
  *
@@ -90,7 +92,8 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_ring_reader) == 64);
 enum hftmon_mmap_region {
 	HFTMON_MMAP_CONTROL = 0,
 	HFTMON_MMAP_DATA = 1,
-	HFTMON_MMAP_READER = 2
+	HFTMON_MMAP_READER = 2,
+	HFTMON_MMAP_HISTOGRAMS = 3	/* struct hftmon_histograms, whole pages */
 };
 
 #define HFTMON_MMAP_CPU_SHIFT 44

@@ -53,7 +53,22 @@
 	X(TLB_FLUSH, "tlb_flush")					\
 	X(CPU_FREQUENCY, "cpu_frequency")				\
 	X(SIGNAL_GENERATE, "signal_generate")				\
-	X(SIGNAL_DELIVER, "signal_deliver")
+	X(SIGNAL_DELIVER, "signal_deliver")				\
+	X(HRTIMER_START, "hrtimer_start")				\
+	X(TIMER_EXPIRE, "timer_expire")					\
+	X(WORKQUEUE_QUEUE_WORK, "workqueue_queue_work")			\
+	X(WORKQUEUE_EXECUTE, "workqueue_execute")			\
+	X(TASKLET, "tasklet")						\
+	X(CSD_QUEUE_CPU, "csd_queue_cpu")				\
+	X(CSD_FUNCTION, "csd_function")					\
+	X(NAPI_POLL, "napi_poll")					\
+	X(NETIF_RECEIVE_SKB, "netif_receive_skb")			\
+	X(NET_DEV_QUEUE, "net_dev_queue")				\
+	X(NET_DEV_START_XMIT, "net_dev_start_xmit")			\
+	X(BLOCK_RQ_ISSUE, "block_rq_issue")				\
+	X(BLOCK_RQ_COMPLETE, "block_rq_complete")			\
+	X(SYS_ENTER, "sys_enter")					\
+	X(SYS_EXIT, "sys_exit")
 
 enum hftmon_source {
 #define HFTMON_SOURCE_ENUM(id, name) HFTMON_SOURCE_##id,

@@ -30,6 +30,11 @@ constexpr bool valid_time(std::uint64_t tsc) noexcept {
     return tsc <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 }
 
+/// The upper half of an address of x86-64's kernel text is ones.
+constexpr std::uint64_t kernel_address(std::uint32_t low) noexcept {
+    return low == 0 ? 0 : 0xffff'ffff'0000'0000 | low;
+}
+
 template <class Visitor>
 struct Decoder {
     std::span<const Record> records;
@@ -100,6 +105,21 @@ struct Decoder {
         return give(VectorEvent{entry, record.vector.vector, static_cast<VectorKind>(record.vector.kind)});
     }
 
+    Decoded function(const hftmon_function& call, FunctionStage stage) const {
+        return give(FunctionEvent{stage, kernel_address(call.function), call.object, call.arg});
+    }
+
+    Decoded packet(const hftmon_packet& packet, PacketStage stage) const {
+        return give(PacketEvent{stage, packet.ifindex, packet.length});
+    }
+
+    Decoded spike(const Record& record) const {
+        if (record.flags >= HFTMON_DURATION_COUNT || !valid_time(record.spike.ticks)) return kBad;
+        return give(SpikeEvent{static_cast<DurationKind>(record.flags),
+                               TscTicks{static_cast<std::int64_t>(record.spike.ticks)}, Tid{record.spike.tid},
+                               record.spike.cause});
+    }
+
     Decoded nmi(const hftmon_nmi& nmi) const {
         if (!valid_time(nmi.duration_ns)) return kBad;
         return give(NmiEvent{Nanoseconds(static_cast<std::int64_t>(nmi.duration_ns)), nmi.handled});
@@ -165,8 +185,9 @@ struct Decoder {
             case HFTMON_REC_CPU_IDLE:
                 return give(CpuIdleEvent{record.idle.state != HFTMON_IDLE_EXIT, record.idle.state});
             case HFTMON_REC_HRTIMER_EXPIRE_ENTRY:
-                return give(
-                    HrtimerEvent{true, Nanoseconds(record.hrtimer.late_ns), Nanoseconds(record.hrtimer.slack_ns)});
+                return give(HrtimerEvent{true, Nanoseconds(record.hrtimer.late_ns),
+                                         Nanoseconds(record.hrtimer.slack_ns),
+                                         kernel_address(record.hrtimer.function)});
             case HFTMON_REC_HRTIMER_EXPIRE_EXIT: return give(HrtimerEvent{false, {}, {}});
             case HFTMON_REC_SCHED_PI_SETPRIO: return priority(record.pi_setprio);
             case HFTMON_REC_SCHED_NEED_RESCHED:
@@ -183,6 +204,36 @@ struct Decoder {
                 return give(CpuFrequencyEvent{CpuId{record.frequency.cpu}, record.frequency.khz});
             case HFTMON_REC_SIGNAL_GENERATE: return signal(record.signal, false);
             case HFTMON_REC_SIGNAL_DELIVER: return signal(record.signal, true);
+            case HFTMON_REC_SPIKE: return spike(record);
+            case HFTMON_REC_SHED:
+                return give(ShedEvent{record.shed.sources, record.shed.spent_ppm, record.shed.budget_ppm});
+            case HFTMON_REC_HRTIMER_START:
+                return give(HrtimerStartEvent{kernel_address(record.hrtimer_start.function),
+                                              Nanoseconds(record.hrtimer_start.expires_ns)});
+            case HFTMON_REC_TIMER_EXPIRE_ENTRY: return function(record.function, FunctionStage::kTimerEntry);
+            case HFTMON_REC_TIMER_EXPIRE_EXIT: return function(record.function, FunctionStage::kTimerExit);
+            case HFTMON_REC_WORK_QUEUE: return function(record.function, FunctionStage::kWorkQueue);
+            case HFTMON_REC_WORK_START: return function(record.function, FunctionStage::kWorkStart);
+            case HFTMON_REC_WORK_END: return function(record.function, FunctionStage::kWorkEnd);
+            case HFTMON_REC_TASKLET_ENTRY: return function(record.function, FunctionStage::kTaskletEntry);
+            case HFTMON_REC_TASKLET_EXIT: return function(record.function, FunctionStage::kTaskletExit);
+            case HFTMON_REC_CSD_QUEUE: return function(record.function, FunctionStage::kCsdQueue);
+            case HFTMON_REC_CSD_ENTRY: return function(record.function, FunctionStage::kCsdEntry);
+            case HFTMON_REC_CSD_EXIT: return function(record.function, FunctionStage::kCsdExit);
+            case HFTMON_REC_NAPI_POLL:
+                return give(NapiEvent{record.napi.ifindex, record.napi.work, record.napi.budget});
+            case HFTMON_REC_NET_RECEIVE: return packet(record.packet, PacketStage::kReceive);
+            case HFTMON_REC_NET_QUEUE: return packet(record.packet, PacketStage::kQueue);
+            case HFTMON_REC_NET_START_XMIT: return packet(record.packet, PacketStage::kStartXmit);
+            case HFTMON_REC_BLOCK_ISSUE:
+            case HFTMON_REC_BLOCK_COMPLETE:
+                return give(BlockEvent{record.type == HFTMON_REC_BLOCK_COMPLETE, record.block.device, record.flags,
+                                       record.block.bytes, record.block.sector});
+            case HFTMON_REC_SYSCALL_ENTER:
+            case HFTMON_REC_SYSCALL_EXIT:
+                return give(SyscallEvent{record.type == HFTMON_REC_SYSCALL_ENTER,
+                                         (record.flags & HFTMON_SYSCALL_COMPAT) != 0, record.syscall.number,
+                                         record.syscall.ret});
             // A name without its identity, or a slot that was never written.
             case HFTMON_REC_COMM:
             case HFTMON_REC_NONE: return kBad;

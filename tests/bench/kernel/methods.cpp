@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <stdexcept>
 
 #include "hftmon/session.hpp"
@@ -21,11 +22,13 @@ constexpr std::uint32_t kRingRecords = 1u << 18;
 
 class Sessions : public Armed {
 public:
-    explicit Sessions(const std::vector<SessionOptions>& all) {
+    explicit Sessions(const std::vector<SessionOptions>& all,
+                      const std::optional<hftmon::TriggerOptions>& trigger = {}) {
         for (const SessionOptions& options : all) {
             auto session = hftmon::Session::open();
             if (!session) throw std::runtime_error(session.error().message());
             check(session->setup(options));
+            if (trigger) check(session->set_trigger(*trigger));
             check(session->start());
             sessions_.push_back(*std::move(session));
         }
@@ -64,6 +67,14 @@ SessionOptions watching(std::vector<hftmon::Tid> tids) {
     return options;
 }
 
+/// Of threads, as far as switches alone tell.
+SessionOptions counting(std::uint64_t sources) {
+    SessionOptions options = recording(RingMode::kStream);
+    options.sources = sources;
+    options.durations = HFTMON_DURATION_BIT(HFTMON_DURATION_ON_CPU) | HFTMON_DURATION_BIT(HFTMON_DURATION_OFF_CPU);
+    return options;
+}
+
 }  // namespace
 
 std::vector<Method> methods(const std::string& module, const std::string& bpf) {
@@ -72,10 +83,19 @@ std::vector<Method> methods(const std::string& module, const std::string& bpf) {
     };
     const hftmon::Tid self{static_cast<std::uint32_t>(::getpid())};
     const SessionOptions stream = recording(RingMode::kStream);
+    hftmon::TriggerOptions never;
+    never.thresholds = {{HFTMON_DURATION_ON_CPU, std::chrono::hours(1)},
+                        {HFTMON_DURATION_OFF_CPU, std::chrono::hours(1)}};
     std::vector<Method> all = {
         {"empty probe", [module] { return std::make_unique<EmptyProbe>(module); }},
         {"hftmon: filtered out", sessions({watching({})})},
+        {"hftmon: histograms only", sessions({counting(0)})},
         {"hftmon: record", sessions({stream})},
+        {"hftmon: record, and histograms", sessions({counting(stream.sources)})},
+        {"hftmon: record, histograms, a trigger",
+         [never, counted = counting(stream.sources)] {
+             return std::make_unique<Sessions>(std::vector{counted}, never);
+         }},
         {"hftmon: record, flight recorder", sessions({recording(RingMode::kFlight)})},
         {"hftmon: record, of watched threads", sessions({watching({self})})},
         {"hftmon: record, one more filters it out", sessions({stream, watching({})})},

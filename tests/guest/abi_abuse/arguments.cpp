@@ -71,8 +71,12 @@ void arguments() {
     check_argument<hftmon_threads>(HFTMON_IOC_THREADS, "THREADS");
     check_argument<hftmon_watch>(HFTMON_IOC_WATCH, "WATCH", [](hftmon_watch& watch) { watch.tid = 1; });
 
+    check_argument<hftmon_trigger>(HFTMON_IOC_TRIGGER, "TRIGGER");
+    check_argument<hftmon_spikes>(HFTMON_IOC_SPIKES, "SPIKES");
+    check_argument<hftmon_costs>(HFTMON_IOC_COSTS, "COSTS");
+
     Device device;
-    for (const unsigned nr : {9u, 10u, 100u, 255u}) {
+    for (const unsigned nr : {12u, 13u, 100u, 255u}) {
         expect(ENOTTY, device.call(_IO(HFTMON_IOC_MAGIC, nr)), fmt::format("command {}", nr));
     }
     expect(ENOTTY, device.call(0x5401), "a terminal's command");
@@ -104,9 +108,13 @@ void setups() {
     const std::vector<Case> cases = {
         {"an unknown mode", EINVAL, [](auto& s) { s.mode = 2; }},
         {"an absurd mode", EINVAL, [](auto& s) { s.mode = ~0u; }},
-        {"an unknown flag", EINVAL, [](auto& s) { s.flags = 8; }},
+        {"an unknown flag", EINVAL, [](auto& s) { s.flags = 16; }},
+        {"whole CPUs, and all of them", EINVAL,
+         [&](auto& s) { whole(s, one, 8, HFTMON_SETUP_WATCH | HFTMON_SETUP_WHOLE); }},
         {"inheritance of nobody", EINVAL, [](auto& s) { s.flags = HFTMON_SETUP_INHERIT_THREADS; }},
-        {"reserved0 set", EINVAL, [](auto& s) { s.reserved0 = 1; }},
+        {"a duration beyond the last", EINVAL,
+         [](auto& s) { s.durations = HFTMON_DURATION_BIT(HFTMON_DURATION_COUNT); }},
+        {"absurd durations", EINVAL, [](auto& s) { s.durations = ~0u; }},
         {"whole CPUs, but no WATCH", EINVAL, [&](auto& s) { whole(s, one, 8, 0); }},
         {"a whole CPU that has no ring", EINVAL,
          [&](auto& s) {
@@ -193,6 +201,30 @@ void lists() {
     sources.count = HFTMON_SOURCE_COUNT;
     sources.entries = reinterpret_cast<__u64>(kKernelPointer);
     expect(EFAULT, device.call(HFTMON_IOC_SOURCES, &sources), "SOURCES into the kernel");
+
+    std::vector<hftmon_source_cost> costs_of(HFTMON_COST_COUNT + 4);
+    for (const __u32 count : {0u, 3u, HFTMON_COST_COUNT, 0xffffffffu}) {
+        std::memset(costs_of.data(), 0xa5, costs_of.size() * sizeof(costs_of[0]));
+        auto costs = sized<hftmon_costs>();
+        costs.count = count;
+        costs.entries = reinterpret_cast<__u64>(costs_of.data());
+        expect(0, device.call(HFTMON_IOC_COSTS, &costs), fmt::format("COSTS with room for {}", count));
+        verdict(costs.count == HFTMON_COST_COUNT &&
+                    costs_of[std::min(count, HFTMON_COST_COUNT)].samples == 0xa5a5a5a5a5a5a5a5,
+                "COSTS tells how many there are, and stays inside the room");
+    }
+    for (const __u32 cpu : {8191u, 0x7fffffffu, 0xffffffffu}) {
+        auto costs = sized<hftmon_costs>();
+        costs.cpu = cpu;
+        expect(ENXIO, device.call(HFTMON_IOC_COSTS, &costs), fmt::format("COSTS of CPU {}", cpu));
+    }
+    auto costs = sized<hftmon_costs>();
+    costs.reserved0 = 1;
+    expect(EINVAL, device.call(HFTMON_IOC_COSTS, &costs), "COSTS with reserved0 set");
+    costs = sized<hftmon_costs>();
+    costs.count = 1;
+    costs.entries = reinterpret_cast<__u64>(kKernelPointer);
+    expect(EFAULT, device.call(HFTMON_IOC_COSTS, &costs), "COSTS into the kernel");
 
     std::vector<hftmon_thread_entry> room(4096);
     auto threads = sized<hftmon_threads>();

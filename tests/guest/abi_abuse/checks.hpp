@@ -16,6 +16,8 @@ void states();
 void mappings();
 /// Mappings that outlive what they belong to.
 void afterlife();
+/// Those of durations that the kernel counts.
+void histograms();
 
 // reader.cpp
 /// A reader that lies about its position: the kernel must not care.

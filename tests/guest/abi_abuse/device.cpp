@@ -39,7 +39,7 @@ void set_up(Device& device) {
 }
 
 int poll_events(const Device& device) {
-    pollfd fd{.fd = device.fd(), .events = POLLIN | POLLOUT, .revents = 0};
+    pollfd fd{.fd = device.fd(), .events = POLLIN | POLLPRI | POLLOUT, .revents = 0};
     return ::poll(&fd, 1, 0) < 0 ? -1 : fd.revents;
 }
 

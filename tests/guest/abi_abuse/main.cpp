@@ -15,6 +15,7 @@ int main() {
     states();
     mappings();
     afterlife();
+    histograms();
     lying_reader();
     storm();
     memory();

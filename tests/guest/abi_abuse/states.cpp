@@ -66,6 +66,68 @@ void watching() {
     expect(0, ninth.call(HFTMON_IOC_START), "until one of them is closed");
 }
 
+/// TRIGGER and SPIKES in every state, and what they refuse.
+void triggers() {
+    Device device;
+    auto trigger = sized<hftmon_trigger>();
+    auto spikes = sized<hftmon_spikes>();
+    expect(ENODEV, device.call(HFTMON_IOC_TRIGGER, &trigger), "TRIGGER before SETUP");
+    expect(ENODEV, device.call(HFTMON_IOC_SPIKES, &spikes), "SPIKES before SETUP");
+    auto setup = good_setup();
+    setup.durations = HFTMON_DURATION_BIT(HFTMON_DURATION_VECTOR);
+    expect(0, device.call(HFTMON_IOC_SETUP, &setup), "SETUP to count");
+    expect(0, device.call(HFTMON_IOC_TRIGGER, &trigger), "TRIGGER of nothing");
+    const auto refused = [&](const char* what, const auto& change) {
+        auto argument = sized<hftmon_trigger>();
+        argument.kinds = HFTMON_DURATION_BIT(HFTMON_DURATION_VECTOR);
+        change(argument);
+        expect(EINVAL, device.call(HFTMON_IOC_TRIGGER, &argument), fmt::format("TRIGGER: {}", what));
+    };
+    refused("a kind that is not counted", [](auto& t) { t.kinds |= HFTMON_DURATION_BIT(HFTMON_DURATION_WAKEUP); });
+    refused("a kind beyond the last", [](auto& t) { t.kinds |= 1u << 31; });
+    refused("an unknown flag", [](auto& t) { t.flags = 0x10; });
+    refused("to freeze a stream", [](auto& t) { t.flags = HFTMON_TRIGGER_FREEZE; });
+    refused("to freeze all but this", [](auto& t) { t.flags = HFTMON_TRIGGER_FREEZE_ALL; });
+    refused("watched threads of a session that watches none", [](auto& t) { t.flags = HFTMON_TRIGGER_WATCHED; });
+    refused("a tail of half of all times", [](auto& t) { t.tail_ticks = 1ull << 63; });
+    refused("a hold-off of all times", [](auto& t) { t.holdoff_ticks = ~0ull; });
+
+    trigger.kinds = HFTMON_DURATION_BIT(HFTMON_DURATION_VECTOR);
+    expect(0, device.call(HFTMON_IOC_TRIGGER, &trigger), "TRIGGER of any vector");
+    verdict((poll_events(device) & POLLPRI) == 0, "poll before START: no spike");
+    expect(0, device.call(HFTMON_IOC_START), "START");
+    ::usleep(300'000);
+    verdict((poll_events(device) & POLLPRI) != 0, "poll: a spike");
+    spikes.flags = 2;
+    expect(EINVAL, device.call(HFTMON_IOC_SPIKES, &spikes), "SPIKES with an unknown flag");
+    verdict((poll_events(device) & POLLPRI) != 0, "poll: still");
+    spikes.flags = 0;
+    expect(0, device.call(HFTMON_IOC_SPIKES, &spikes), "SPIKES");
+    verdict(spikes.hits == 1 && spikes.held > 0 && spikes.kind == HFTMON_DURATION_VECTOR,
+            fmt::format("one hit ({}), others held ({})", spikes.hits, spikes.held));
+    verdict((poll_events(device) & POLLPRI) == 0, "poll after it: none");
+    spikes = sized<hftmon_spikes>();
+    spikes.flags = HFTMON_SPIKES_REARM;
+    expect(0, device.call(HFTMON_IOC_SPIKES, &spikes), "SPIKES, and the next");
+    ::usleep(300'000);
+    verdict((poll_events(device) & POLLPRI) != 0, "poll: the next spike");
+    expect(0, device.call(HFTMON_IOC_TRIGGER, &trigger), "TRIGGER again, while it runs");
+    trigger = sized<hftmon_trigger>();
+    expect(0, device.call(HFTMON_IOC_TRIGGER, &trigger), "and of nothing");
+    spikes = sized<hftmon_spikes>();
+    spikes.flags = HFTMON_SPIKES_REARM;
+    expect(0, device.call(HFTMON_IOC_SPIKES, &spikes), "SPIKES, with nothing to wait for");
+    const auto hits = spikes.hits;
+    ::usleep(200'000);
+    spikes = sized<hftmon_spikes>();
+    expect(0, device.call(HFTMON_IOC_SPIKES, &spikes), "SPIKES");
+    verdict(spikes.hits == hits, "no hit any more");
+    expect(0, device.call(HFTMON_IOC_STOP), "STOP");
+    expect(EBUSY, device.call(HFTMON_IOC_TRIGGER, &trigger), "TRIGGER after STOP");
+    spikes = sized<hftmon_spikes>();
+    expect(0, device.call(HFTMON_IOC_SPIKES, &spikes), "SPIKES after STOP");
+}
+
 }  // namespace
 
 void states() {
@@ -93,6 +155,7 @@ void states() {
     verdict(stats.head != 0, "and the counts are there");
 
     watching();
+    triggers();
 
     char byte = 0;
     expect(EINVAL, ::read(device.fd(), &byte, 1), "read(2)");

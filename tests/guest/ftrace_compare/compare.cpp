@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <string>
+#include <vector>
 
 namespace ftrace_compare {
 
@@ -33,6 +33,8 @@ bool same_state(const Item& theirs, const Item& ours) {
     const auto state = static_cast<std::uint32_t>(ours.field[2]);
     // A thread that ends: its exit_state is not in the scheduler's state.
     if ((told == 0x10 || told == 0x20) && (state & 0x80) != 0) return true;
+    // Kernels before 5.18 let the probes read the state, ours after theirs: its waking may come in between.
+    if (state == 0x200 && told != kReportMax && told != 0x10 && told != 0x20) return true;
     std::uint32_t report = state & 0x7f;
     if ((state & 0x402) == 0x402) {
         report = kReportIdle;
@@ -47,10 +49,18 @@ bool same_name(const Name& theirs, const Name& ours, const Name& before) {
     return theirs == ours || (before[0] != '\0' && theirs == before);
 }
 
+}  // namespace
+
 bool same(const Item& theirs, const Item& ours, const Ours& all) {
     if (theirs.type != ours.type) return false;
-    // Between the switch that is told and the one that is done, the kernel changes the address space.
-    if (theirs.type != HFTMON_REC_TLB_FLUSH && theirs.current != ours.current) return false;
+    // Between the switch that is told and the one that is done, the kernel changes the
+    // address space, and interrupts itself where a probe wants to wake somebody.
+    if (theirs.type != HFTMON_REC_TLB_FLUSH && theirs.type != HFTMON_REC_IPI_SEND && theirs.current != ours.current)
+        return false;
+    // Nothing else tells a timer in an interrupt from one that it interrupts.
+    const bool is_timer =
+        theirs.type == HFTMON_REC_HRTIMER_EXPIRE_ENTRY || theirs.type == HFTMON_REC_HRTIMER_EXPIRE_EXIT;
+    if (is_timer && ((theirs.flags ^ ours.flags) & kHardirq) != 0) return false;
     if (!same_name(theirs.first, ours.first, ours.first_before)) return false;
     if (!same_name(theirs.second, ours.second, ours.second_before)) return false;
     for (std::size_t i = 0; i < theirs.field.size(); ++i) {
@@ -62,28 +72,23 @@ bool same(const Item& theirs, const Item& ours, const Ours& all) {
     return theirs.type != HFTMON_REC_SCHED_SWITCH || same_state(theirs, ours);
 }
 
-/// Is F[i] an event with interrupts enabled that an interrupt separated from
-/// O[j..]? Then the length of that interrupt's block, as far as ftrace has it.
-std::optional<std::size_t> transposed_block(std::span<const Item> theirs, std::span<const Item> ours, const Ours& all) {
-    const Item& event = theirs.front();
-    if ((event.flags & kIrqsOff) != 0) return std::nullopt;
-    // It begins in a context above that of the event; what it does on its way
-    // out (waking ksoftirqd, say) it does with interrupts off. Nobody else runs.
-    const std::uint8_t above = (event.flags & (kHardirq | kSoftirq)) != 0 ? kHardirq : kHardirq | kSoftirq;
-    std::int64_t depth = 0;
-    for (std::size_t n = 0; n + 1 < theirs.size() && n < ours.size(); ++n) {
-        if (n != 0 && depth == 0 && same(event, ours[n], all)) return n;
-        const Item& item = theirs[n + 1];
-        if ((item.flags & above) == 0 && (n == 0 || (item.flags & kIrqsOff) == 0)) return std::nullopt;
-        if (item.type == HFTMON_REC_SCHED_SWITCH || !same(item, ours[n], all)) return std::nullopt;
-        depth += is_entry(item.type) - is_exit(item.type);
-        if (depth < 0) return std::nullopt;
-    }
-    // ftrace's interval ended inside the block.
-    const bool is_end = theirs.size() <= 64 && theirs.size() <= ours.size();
-    const auto behind = ours.begin() + static_cast<std::ptrdiff_t>(is_end ? theirs.size() - 1 : ours.size());
-    if (std::none_of(behind, ours.end(), [&](const Item& item) { return same(event, item, all); })) return std::nullopt;
-    return theirs.size() - 1;
+namespace {
+
+/// An event that an interrupt separated: ftrace's probe has run, ours not yet.
+struct Separated {
+    const Item* event;
+    std::int64_t depth;  ///< of handlers, where it happened
+    std::size_t next;    ///< index in ftrace's events of the first of the interrupt
+};
+
+/// Is F[i] an event with interrupts enabled, and F[i + 1] the first of an interrupt
+/// (in which another event may be separated, too) that goes on at O[j]?
+bool is_separated(std::span<const Item> theirs, std::size_t i, const Item& ours, const Ours& all, int levels = 3) {
+    if (levels == 0 || i + 1 >= theirs.size() || (theirs[i].flags & kIrqsOff) != 0) return false;
+    // It begins in a context above that of the event.
+    const std::uint8_t above = (theirs[i].flags & (kHardirq | kSoftirq)) != 0 ? kHardirq : kHardirq | kSoftirq;
+    if ((theirs[i + 1].flags & above) == 0) return false;
+    return same(theirs[i + 1], ours, all) || is_separated(theirs, i + 1, ours, all, levels - 1);
 }
 
 /// ftrace's interval began inside the interrupt that separated the two probes:
@@ -109,23 +114,44 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Re
     std::span<const Item> ours(begin, all_ours.end());
     std::uint64_t shown = 0;
     bool may_open = true;
-    for (std::size_t i = 0, j = 0; i < theirs.size();) {
+    std::int64_t depth = 0;
+    std::vector<Separated> separated;
+    // Their interrupts have ended, or nobody can say any more whether they did.
+    const auto lose_separated = [&](std::size_t i) {
+        for (const Separated& one : separated) {
+            ++result.differences;
+            fmt::print("CPU {}: event {} is missing: {}\n", cpu, i, describe(*one.event));
+        }
+        separated.clear();
+    };
+    std::size_t i = 0, j = 0;
+    while (i < theirs.size()) {
+        if (!separated.empty() && j < ours.size() && i > separated.back().next && depth == separated.back().depth &&
+            same(*separated.back().event, ours[j], all)) {
+            const Item& event = *separated.back().event;
+            ++result.transpositions;
+            ++result.transposed_by_type[event.type];
+            ++result.by_type[event.type];
+            ++result.compared;
+            result.transposed_events += i - separated.back().next;
+            depth += is_entry(event.type) - is_exit(event.type);
+            separated.pop_back();
+            ++j;
+            continue;
+        }
+        // Probes cannot be preempted.
+        if (theirs[i].type == HFTMON_REC_SCHED_SWITCH) lose_separated(i);
         if (j < ours.size() && same(theirs[i], ours[j], all)) {
             result.deltas.push_back(static_cast<std::int64_t>(ours[j].tsc - theirs[i].tsc));
             ++result.by_type[theirs[i].type];
             ++result.compared;
+            depth += is_entry(theirs[i].type) - is_exit(theirs[i].type);
             ++i, ++j;
             continue;
         }
-        const auto block = j < ours.size() ? transposed_block(theirs.subspan(i), ours.subspan(j), all) : std::nullopt;
-        if (block) {
-            ++result.transpositions;
-            ++result.transposed_by_type[theirs[i].type];
-            result.transposed_events += *block;
-            for (std::size_t k = 0; k <= *block; ++k) ++result.by_type[theirs[i + k].type];
-            result.compared += *block + 1;
-            i += *block + 1;
-            j += *block + 1;
+        if (j < ours.size() && is_separated(theirs, i, ours[j], all)) {
+            separated.push_back({&theirs[i], depth, i + 1});
+            ++i;
             continue;
         }
         if (may_open && j < ours.size() && began_inside(theirs.first(i), theirs.subspan(i), ours.subspan(j), all)) {
@@ -162,6 +188,12 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Re
         i += skip_theirs;
         j += skip_ours;
     }
+    // ftrace's interval ended inside an interrupt.
+    std::erase_if(separated, [&](const Separated& one) {
+        const auto rest = ours.begin() + static_cast<std::ptrdiff_t>(std::min(j, ours.size()));
+        return std::any_of(rest, ours.end(), [&](const Item& item) { return same(*one.event, item, all); });
+    });
+    lose_separated(i);
 }
 
 }  // namespace ftrace_compare

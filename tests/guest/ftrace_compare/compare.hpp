@@ -22,6 +22,9 @@ struct Result {
     std::vector<std::int64_t> deltas;  ///< ticks, ours - theirs
 };
 
+/// The same event, as far as both sides tell?
+bool same(const Item& theirs, const Item& ours, const Ours& all);
+
 void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Result& result);
 
 }  // namespace ftrace_compare

@@ -19,10 +19,12 @@ std::int64_t context_of(std::uint8_t flags) {
     return (flags & kSoftirq) != 0 ? HFTMON_CONTEXT_SOFTIRQ : HFTMON_CONTEXT_TASK;
 }
 
-/// Copies the named integer fields, in order.
+/// Copies the named integer fields, in order; "": there is none.
 Fill integers(std::vector<std::string> names) {
     return [names](const Format& f, const std::uint8_t* data, Item& item) {
-        for (std::size_t i = 0; i < names.size(); ++i) item.field[i] = f.integer(data, names[i]);
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (!names[i].empty()) item.field[i] = f.integer(data, names[i]);
+        }
     };
 }
 
@@ -49,6 +51,12 @@ void fill_ipi_to_many(const Format& f, const std::uint8_t* data, Item& item) {
         ++count;
     }
     item.field = {first, count, cpus};
+}
+
+void fill_work(const Format& f, const std::uint8_t* data, Item& item) {
+    constexpr std::int64_t kUnbound = 8192;  // Debian's NR_CPUS
+    const std::int64_t cpu = f.integer(data, "req_cpu");
+    item.field = {f.integer(data, "function"), f.integer(data, "work"), cpu < kUnbound ? cpu : FunctionEvent::kAnyCpu};
 }
 
 void fill_wake(const Format& f, const std::uint8_t* data, Item& item) {
@@ -112,7 +120,7 @@ std::vector<FtraceEvent> ftrace_events() {
         {"irq/softirq_entry", HFTMON_REC_SOFTIRQ_ENTRY, integers({"vec"}), {}},
         {"irq/softirq_exit", HFTMON_REC_SOFTIRQ_EXIT, integers({"vec"}), {}},
         {"power/cpu_idle", HFTMON_REC_CPU_IDLE, integers({"state"}), {}},
-        {"timer/hrtimer_expire_entry", HFTMON_REC_HRTIMER_EXPIRE_ENTRY, integers({}), {}},
+        {"timer/hrtimer_expire_entry", HFTMON_REC_HRTIMER_EXPIRE_ENTRY, integers({"function"}), {}},
         {"timer/hrtimer_expire_exit", HFTMON_REC_HRTIMER_EXPIRE_EXIT, integers({}), {}},
         {"sched/sched_pi_setprio", HFTMON_REC_SCHED_PI_SETPRIO, of_thread({"pid", "oldprio", "newprio"}), {}},
         {"sched/sched_stat_blocked", HFTMON_REC_SCHED_BLOCKED, of_thread({"pid", "delay"}), {}},
@@ -128,6 +136,25 @@ std::vector<FtraceEvent> ftrace_events() {
          of_thread({"sig", "code", "pid", "group", "result"}),
          {}},
         {"signal/signal_deliver", HFTMON_REC_SIGNAL_DELIVER, integers({"sig", "code"}), {}},
+        {"timer/hrtimer_start", HFTMON_REC_HRTIMER_START, integers({"function", "softexpires"}), {}},
+        {"timer/timer_expire_entry", HFTMON_REC_TIMER_EXPIRE_ENTRY, integers({"function", "timer"}), {}},
+        {"timer/timer_expire_exit", HFTMON_REC_TIMER_EXPIRE_EXIT, integers({"", "timer"}), {}},
+        {"workqueue/workqueue_queue_work", HFTMON_REC_WORK_QUEUE, fill_work, {}},
+        {"workqueue/workqueue_execute_start", HFTMON_REC_WORK_START, integers({"function", "work"}), {}},
+        {"workqueue/workqueue_execute_end", HFTMON_REC_WORK_END, integers({"function", "work"}), {}},
+        {"irq/tasklet_entry", HFTMON_REC_TASKLET_ENTRY, integers({"func", "tasklet"}), {}},
+        {"irq/tasklet_exit", HFTMON_REC_TASKLET_EXIT, integers({"func", "tasklet"}), {}},
+        {"csd/csd_queue_cpu", HFTMON_REC_CSD_QUEUE, integers({"func", "csd", "cpu"}), {}},
+        {"csd/csd_function_entry", HFTMON_REC_CSD_ENTRY, integers({"func", "csd"}), {}},
+        {"csd/csd_function_exit", HFTMON_REC_CSD_EXIT, integers({"func", "csd"}), {}},
+        {"napi/napi_poll", HFTMON_REC_NAPI_POLL, integers({"work", "budget"}), {}},
+        {"net/netif_receive_skb", HFTMON_REC_NET_RECEIVE, integers({"len"}), {}},
+        {"net/net_dev_queue", HFTMON_REC_NET_QUEUE, integers({"len"}), {}},
+        {"net/net_dev_start_xmit", HFTMON_REC_NET_START_XMIT, integers({"len"}), {}},
+        {"block/block_rq_issue", HFTMON_REC_BLOCK_ISSUE, integers({"dev", "sector", "bytes"}), {}},
+        {"block/block_rq_complete", HFTMON_REC_BLOCK_COMPLETE, integers({"dev", "sector"}), {}},
+        {"raw_syscalls/sys_enter", HFTMON_REC_SYSCALL_ENTER, integers({"id"}), {}},
+        {"raw_syscalls/sys_exit", HFTMON_REC_SYSCALL_EXIT, integers({"id", "ret"}), {}},
     };
     for (const auto& [name, type] : {std::pair<std::string, std::uint16_t>{"user", HFTMON_REC_PAGE_FAULT_USER},
                                      {"kernel", HFTMON_REC_PAGE_FAULT_KERNEL}}) {

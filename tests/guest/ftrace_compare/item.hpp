@@ -23,7 +23,7 @@ enum : std::uint8_t { kIrqsOff = 0x01, kHardirq = 0x08, kSoftirq = 0x10, kNmi = 
 struct Item {
     std::uint64_t tsc = 0;
     std::uint16_t type = 0;     ///< enum hftmon_record_type
-    std::uint8_t flags = 0;     ///< ftrace only: the context
+    std::uint8_t flags = 0;     ///< the context; ours: kHardirq in a handler, else 0
     std::uint32_t current = 0;  ///< who ran here
     std::array<std::int64_t, 6> field{};
     Name first{}, second{};  ///< names that the event mentions

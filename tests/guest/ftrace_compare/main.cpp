@@ -17,7 +17,8 @@
 // an interrupt may come between the two: then all of its events stand before
 // that one event in hftmon's stream and behind it in ftrace's. Exactly this
 // transposition is recognised and counted, also where the interval begins or
-// ends inside the interrupt; everything else is a difference.
+// ends inside the interrupt. (Where probes can be preempted, see preempted.hpp.)
+// Everything else is a difference.
 //
 // The kernel tells a new name just before it is in place: until the thread has
 // run again, ftrace may still show the old one.
@@ -47,6 +48,7 @@
 #include "hftmon/recorder.hpp"
 #include "item.hpp"
 #include "ours.hpp"
+#include "preempted.hpp"
 
 namespace ftrace_compare {
 
@@ -75,7 +77,7 @@ std::vector<unsigned> online_cpus() {
 /// Both at once; what ftrace saw, per CPU.
 std::map<unsigned, std::vector<Item>> record(const Options& options, const std::vector<unsigned>& cpus, bool& good) {
     using Clock = std::chrono::steady_clock;
-    Ftrace ftrace(24576);
+    Ftrace ftrace(49152);
     for (const std::string& path : ftrace.absent()) fmt::print("this kernel's ftrace has no {}\n", path);
 
     Recorder::Options recording;
@@ -166,11 +168,16 @@ bool report(Result& result, const TscClock& clock, const Options& options) {
 bool run(const Options& options) {
     bool good = true;
     const auto cpus = online_cpus();
-    const auto theirs = record(options, cpus, good);
+    auto theirs = record(options, cpus, good);
     const auto capture = CaptureReader::open(options.path);
     if (!capture) fail(capture.error().message());
-    const Ours ours(*capture);
+    Ours ours(*capture);
     Result result;
+    for (const auto& [type, count] : take_preempted(theirs, ours)) {
+        fmt::print("{} {}: preempted between the two probes\n", count, kind_of(type)->name);
+        result.by_type[type] += count;
+        result.compared += count;
+    }
     for (const unsigned cpu : cpus) {
         const auto& items = theirs.at(cpu);
         fmt::print("CPU {}: {} events of ftrace, {} of hftmon\n", cpu, items.size(), ours.cpu(cpu).size());

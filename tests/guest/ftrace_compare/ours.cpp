@@ -28,6 +28,8 @@ void for_each_event(const CaptureReader& capture, Fn&& fn) {
     }
 }
 
+std::int64_t address(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
 }  // namespace
 
 Ours::Ours(const CaptureReader& capture) {
@@ -95,7 +97,13 @@ void Ours::add(const Event& event) {
     item.tsc = event.header.time.value;
     item.current = current_[cpu];
     std::visit([&](const auto& body) { fill(event.header, body, item); }, event.body);
-    if (item.type != 0) items_[cpu].push_back(item);
+    if (item.type == 0) return;
+    unsigned& handlers = handlers_[cpu];
+    if (item.type == HFTMON_REC_VECTOR_ENTRY || item.type == HFTMON_REC_IRQ_ENTRY) ++handlers;
+    if (item.type == HFTMON_REC_SCHED_SWITCH) handlers = 0;
+    item.flags = handlers != 0 ? kHardirq : 0;
+    if ((item.type == HFTMON_REC_VECTOR_EXIT || item.type == HFTMON_REC_IRQ_EXIT) && handlers != 0) --handlers;
+    items_[cpu].push_back(item);
 }
 
 void Ours::fill(const EventHeader& h, const GapEvent&, Item&) { fail(fmt::format("a gap on CPU {}", h.cpu.value)); }
@@ -160,6 +168,10 @@ void Ours::fill(const EventHeader&, const VectorEvent& e, Item& item) {
     item.field = {e.vector, e.kind};
 }
 void Ours::fill(const EventHeader&, const NmiEvent&, Item&) {}
+void Ours::fill(const EventHeader&, const SpikeEvent&, Item&) {}
+void Ours::fill(const EventHeader& h, const ShedEvent&, Item&) {
+    fail(fmt::format("sources shed on CPU {}", h.cpu.value));
+}
 void Ours::fill(const EventHeader&, const PageFaultEvent& e, Item& item) {
     item.type = e.user ? HFTMON_REC_PAGE_FAULT_USER : HFTMON_REC_PAGE_FAULT_KERNEL;
     item.field = {static_cast<std::int64_t>(e.address), static_cast<std::int64_t>(e.ip), e.error_code};
@@ -170,6 +182,7 @@ void Ours::fill(const EventHeader&, const CpuIdleEvent& e, Item& item) {
 }
 void Ours::fill(const EventHeader&, const HrtimerEvent& e, Item& item) {
     item.type = e.entry ? HFTMON_REC_HRTIMER_EXPIRE_ENTRY : HFTMON_REC_HRTIMER_EXPIRE_EXIT;
+    item.field = {address(e.function)};
 }
 
 void Ours::name_thread(Tid tid, const EventHeader& header, Item& item) const {
@@ -211,6 +224,38 @@ void Ours::fill(const EventHeader& h, const SignalEvent& e, Item& item) {
     }
     item.field = {e.signal, e.code, e.tid.value, e.group, e.result};
     name_thread(e.tid, h, item);
+}
+
+void Ours::fill(const EventHeader&, const HrtimerStartEvent& e, Item& item) {
+    item.type = HFTMON_REC_HRTIMER_START;
+    item.field = {address(e.function), e.expires.count()};
+}
+void Ours::fill(const EventHeader&, const FunctionEvent& e, Item& item) {
+    constexpr std::uint16_t kTypes[] = {
+        HFTMON_REC_TIMER_EXPIRE_ENTRY, HFTMON_REC_TIMER_EXPIRE_EXIT, HFTMON_REC_WORK_QUEUE,   HFTMON_REC_WORK_START,
+        HFTMON_REC_WORK_END,           HFTMON_REC_TASKLET_ENTRY,     HFTMON_REC_TASKLET_EXIT, HFTMON_REC_CSD_QUEUE,
+        HFTMON_REC_CSD_ENTRY,          HFTMON_REC_CSD_EXIT};
+    item.type = kTypes[static_cast<std::size_t>(e.stage)];
+    // ftrace does not tell how late a timer is.
+    const bool has_cpu = e.stage == FunctionStage::kWorkQueue || e.stage == FunctionStage::kCsdQueue;
+    item.field = {address(e.function), address(e.object), has_cpu ? e.arg : 0};
+}
+void Ours::fill(const EventHeader&, const NapiEvent& e, Item& item) {
+    item.type = HFTMON_REC_NAPI_POLL;
+    item.field = {e.work, e.budget};
+}
+void Ours::fill(const EventHeader&, const PacketEvent& e, Item& item) {
+    constexpr std::uint16_t kTypes[] = {HFTMON_REC_NET_RECEIVE, HFTMON_REC_NET_QUEUE, HFTMON_REC_NET_START_XMIT};
+    item.type = kTypes[static_cast<std::size_t>(e.stage)];
+    item.field = {e.length};
+}
+void Ours::fill(const EventHeader&, const BlockEvent& e, Item& item) {
+    item.type = e.complete ? HFTMON_REC_BLOCK_COMPLETE : HFTMON_REC_BLOCK_ISSUE;
+    item.field = {e.device, static_cast<std::int64_t>(e.sector), e.complete ? 0 : e.bytes};
+}
+void Ours::fill(const EventHeader&, const SyscallEvent& e, Item& item) {
+    item.type = e.enter ? HFTMON_REC_SYSCALL_ENTER : HFTMON_REC_SYSCALL_EXIT;
+    item.field = {e.number, e.ret};
 }
 
 }  // namespace ftrace_compare

@@ -18,6 +18,7 @@ class Ours {
 public:
     explicit Ours(const hftmon::CaptureReader& capture);
     [[nodiscard]] const std::vector<Item>& cpu(unsigned id) const;
+    [[nodiscard]] std::vector<Item>& cpu(unsigned id) { return items_[id]; }
     /// Was this thread moved so between the two times?
     [[nodiscard]] bool moved(const Item& from, const Item& to) const;
 
@@ -44,6 +45,14 @@ private:
     void fill(const hftmon::EventHeader&, const hftmon::SoftirqEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::VectorEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::NmiEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::SpikeEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::ShedEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::HrtimerStartEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::FunctionEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::NapiEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::PacketEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::BlockEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::SyscallEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::PageFaultEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::CpuIdleEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::HrtimerEvent&, Item&);
@@ -66,6 +75,7 @@ private:
     std::map<hftmon::Tid, std::vector<Rename>> renames_;
     std::map<hftmon::Tid, std::vector<hftmon::TscTime>> switched_in_;
     std::map<std::uint32_t, std::uint32_t> current_;
+    std::map<std::uint32_t, unsigned> handlers_;  ///< that run on a CPU, nested in each other
     std::map<std::uint32_t, std::vector<Item>> items_;
 };
 

@@ -26,6 +26,7 @@ const char* describe(Rule rule) {
         case Rule::kRoom: return "room";
         case Rule::kSlowPath: return "slow path";
         case Rule::kWake: return "wake";
+        case Rule::kFrozen: return "frozen";
         case Rule::kReader: return "reader";
     }
     return "?";
@@ -121,6 +122,8 @@ void World::check_published(std::uint64_t head, Stamp released) {
 
 void World::check_no_room(std::uint64_t count) {
     if (scenario_.reading == Reading::kHostile) return;
+    const Call& call = calls_[current_[level_]];
+    if (frozen_ || call.began < thawed_) return;
     const std::uint64_t known = scenario_.flight ? end_ : tail_seen_[level_];
     // A tail beyond what is finished may wait until it is.
     const std::uint64_t bound = std::min(known, first_unfinished());

@@ -23,6 +23,9 @@ struct WriterCode {
                   const char* comm);
     /// A poller, on another CPU, asks to be woken.
     void (*arm)(std::uint32_t unread);
+    /// Anybody, on any CPU, wants the ring to stay as it is, but for `tail` records, or to go on.
+    void (*freeze)(std::uint64_t since, std::uint64_t tail);
+    void (*thaw)();
     std::uint64_t (*head)();
     std::uint64_t (*committed)();
     std::uint64_t (*lost)();

@@ -28,6 +28,7 @@ enum class Rule : std::uint8_t {
     kRoom,        ///< lost although there was room
     kSlowPath,    ///< looked at the reader's tail without need
     kWake,        ///< a batch is complete and nobody was woken
+    kFrozen,      ///< a writer that began after a freeze got past it, or none after a thaw
     kReader,      ///< the reader returned something else than what was written
 };
 
@@ -52,9 +53,11 @@ struct Scenario {
     std::vector<Program> irqs = {};  ///< each comes once, at any step of the task, in this order
     std::vector<Program> nmis = {};  ///< each comes once, at any step of the task or of an irq
     Reading reading = Reading::kNever;
-    unsigned rounds = 2;  ///< stream: batches that the reader takes at most while it is written
-    unsigned polls = 0;   ///< stream: times that a poller goes to sleep, at any step
-    bool eager = false;   ///< the reader may also run before every step, not only where the writer looks
+    unsigned rounds = 2;   ///< stream: batches that the reader takes at most while it is written
+    unsigned polls = 0;    ///< stream: times that a poller goes to sleep, at any step
+    unsigned freezes = 0;  ///< flight: times that the ring is frozen, and thawed, at any step
+    unsigned tail = 0;     ///< records that a freeze lets pass
+    bool eager = false;    ///< the reader may also run before every step, not only where the writer looks
 };
 
 /// How much is explored: in a sanitized build, in the normal run, on demand.

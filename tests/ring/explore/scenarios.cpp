@@ -40,6 +40,9 @@ const std::vector<Scenario> kQuick = {
     {.name = "flight, 2 slots", .flight = true, .capacity = 2, .filled = 2, .task = {1, 1}, .irqs = {{1}},
      .reading = kHonest},
     {.name = "flight, runs", .flight = true, .filled = 3, .task = {2}, .irqs = {{1}}, .reading = kHonest},
+    {.name = "flight, frozen and thawed", .flight = true, .filled = 3, .task = {1, 1, 1}, .freezes = 1},
+    {.name = "flight, frozen after a tail", .flight = true, .filled = 3, .task = {1, 1, 1}, .freezes = 1,
+     .tail = 1},
     {.name = "flight, half a run is left", .flight = true, .task = {2, 1, 2}, .nmis = {{1}}, .reading = kHonest},
 };
 
@@ -67,6 +70,8 @@ const std::vector<Scenario> kNormal = {
      .nmis = {{1}}, .reading = kHonest},
     {.name = "flight, at the wrap of seq", .flight = true, .base = kWrap - 5, .filled = 4, .task = {1},
      .irqs = {{1}}, .nmis = {{1}}, .reading = kHonest},
+    {.name = "flight, frozen, an irq", .flight = true, .filled = 3, .task = {1}, .irqs = {{1}}, .freezes = 1},
+    {.name = "flight, frozen twice", .flight = true, .filled = 1, .task = {1, 1}, .freezes = 2},
     {.name = "flight, three laps", .flight = true, .capacity = 2, .filled = 2, .task = {1, 1, 1, 1},
      .irqs = {{1}}, .reading = kHonest},
 };
@@ -86,6 +91,11 @@ const std::vector<Scenario> kFull = {
      .rounds = 1, .eager = true},
     {.name = "full: hostile reader", .filled = 4, .task = {1, 2}, .irqs = {{1}}, .nmis = {{1}},
      .reading = kHostile, .rounds = 3},
+    {.name = "full: flight, frozen", .flight = true, .filled = 1, .task = {1, 1}, .irqs = {{1}}, .reading = kHonest,
+     .freezes = 1},
+    {.name = "full: flight, frozen after a tail", .flight = true, .filled = 3, .task = {1, 1, 1}, .irqs = {{1}},
+     .freezes = 1, .tail = 1},
+    {.name = "full: flight, frozen twice", .flight = true, .filled = 2, .task = {1, 1, 1}, .freezes = 2},
     {.name = "full: flight", .flight = true, .capacity = 8, .filled = 7, .task = {2, 1}, .irqs = {{2}},
      .nmis = {{1}}, .reading = kHonest},
 };

@@ -23,6 +23,8 @@ std::uint64_t clock();
 /// A compare-and-exchange has succeeded: of `head`, it has reserved.
 void exchanged(const void* where, std::uint64_t expected, std::uint64_t desired);
 void lost(std::uint64_t count);
+/// In the middle of a read-modify-write, where another CPU may store.
+void between();
 /// Thread running on the writer's CPU.
 std::uint32_t thread();
 
@@ -42,9 +44,18 @@ void store(T& word, std::type_identity_t<T> value, Order order, const char* what
 inline bool try_exchange(u64* word, u64 expected, u64 desired, const char* what) {
     step(what);
     if (*word != expected) return false;
+    between();
     *word = desired;
     exchanged(word, expected, desired);
     return true;
+}
+
+/// Whole towards other CPUs, too.
+inline u64 locked_exchange(u64* word, u64 expected, u64 desired, const char* what) {
+    step(what);
+    const u64 old = *word;
+    if (old == expected) *word = desired;
+    return old;
 }
 
 inline void set(u64* word, u64 value, const char* what) {
@@ -92,6 +103,9 @@ inline void add_torn(u64* word, u64 n) {
 #define hftmon_store_release(p, value) \
     (::ringtest::steps::store(*(p), value, ::ringtest::steps::Order::kOrdered, "store-release " #p))
 #define hftmon_wmb() (::ringtest::steps::fence())
+#define hftmon_mb() (::ringtest::steps::fence())
+#define hftmon_cmpxchg(p, old, desired) \
+    (::ringtest::steps::locked_exchange(p, old, desired, "locked compare-and-exchange " #p))
 #define hftmon_barrier() ((void)0)
 #define hftmon_clock() (::ringtest::steps::clock())
 #define hftmon_current_tid() (::ringtest::steps::thread())

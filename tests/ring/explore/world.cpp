@@ -32,6 +32,7 @@ void exchanged(const void* where, std::uint64_t expected, std::uint64_t desired)
     world->exchanged(where, expected, desired);
 }
 void lost(std::uint64_t count) { world->lost(count); }
+void between() { world->between(); }
 std::uint32_t thread() { return world->thread(); }
 }  // namespace steps
 
@@ -126,7 +127,9 @@ void World::reset() {
     current_.fill(kIdle);
     end_ = published_ = true_tail_ = released_ = base;
     polling_ = asleep_ = false;
-    polls_ = 0;
+    polls_ = freezes_ = 0;
+    frozen_ = false;
+    froze_ = thawed_ = passed_ = 0;
     reader_failed_ = Rule::kNone;
 }
 
@@ -154,7 +157,8 @@ void World::run(Choices& choices, std::string* trace) {
 void World::write(unsigned size) {
     if (call_count_ == calls_.size()) fail(Rule::kOutside, "too many calls for the explorer");
     const unsigned id = call_count_++;
-    calls_[id] = {.size = size, .level = level_, .reserved = false, .first = 0, .end = 0, .lost_before = 0};
+    calls_[id] = {
+        .size = size, .level = level_, .reserved = false, .first = 0, .end = 0, .lost_before = 0, .began = now_};
     current_[level_] = id;
     tail_seen_[level_] = scenario_.base - 1 - scenario_.capacity;  // none
     produced_ += size;
@@ -204,10 +208,38 @@ void World::poll() {
     asleep_ = control_.head - page_.tail < scenario_.capacity / 2;
 }
 
+/// From another CPU, or from what interrupts the writer: it runs whole. Its two
+/// stores may lie apart; what the writer does in between, it does as well before or
+/// after them (ring_core.h).
+void World::freeze_or_thaw() {
+    if (!armed_ || freezes_ == scenario_.freezes || choices_->pick(2) == 0) return;
+    polling_ = true;
+    if (frozen_) {
+        if (trace_ != nullptr) say("  thaw");
+        ++freezes_;
+        thawed_ = now_ + 1;
+        writer_.thaw();
+    } else {
+        if (trace_ != nullptr) say("  freeze");
+        froze_ = now_ + 1;
+        passed_ = 0;
+        writer_.freeze(now_ + 1, scenario_.tail);
+    }
+    frozen_ = !frozen_;
+    polling_ = false;
+}
+
+/// The writer's read-modify-writes are whole towards what interrupts it, not
+/// towards other CPUs.
+void World::between() {
+    if (!polling_) freeze_or_thaw();
+}
+
 void World::step(const char* what) {
     if (polling_) return;
     if (armed_) {
         interrupts();
+        freeze_or_thaw();
         if (polls_ < scenario_.polls && choices_->pick(2) != 0) poll();
         if (scenario_.eager && scenario_.reading == Reading::kHonest && !scenario_.flight &&
             rounds_ < scenario_.rounds && choices_->pick(2) != 0) {
@@ -280,6 +312,10 @@ void World::exchanged(const void* where, std::uint64_t first, std::uint64_t end)
         check(static_cast<std::int64_t>(end - true_tail_) <= static_cast<std::int64_t>(scenario_.capacity),
               scenario_.reading == Reading::kHostile ? Rule::kUntrueTail : Rule::kUnread,
               "reserved more than what the reader has released");
+    }
+    if (frozen_ && call.began >= froze_) {
+        check(passed_ < scenario_.tail, Rule::kFrozen, "a record passed a freeze");
+        passed_ += end - first;
     }
     call.reserved = true;
     call.first = first;

@@ -58,6 +58,7 @@ public:
     std::uint64_t clock();
     void exchanged(const void* where, std::uint64_t first, std::uint64_t end);
     void lost(std::uint64_t count);
+    void between();
     [[nodiscard]] std::uint32_t thread() const { return level_; }
 
     // The reader's (reader_loads.hpp).
@@ -83,6 +84,7 @@ private:
         std::uint64_t first;  ///< reserved positions
         std::uint64_t end;
         std::uint64_t lost_before;  ///< sum when it reserved
+        std::uint64_t began;
     };
     struct Loss {
         std::uint64_t time;
@@ -100,6 +102,7 @@ private:
     void interrupt(unsigned level, const Program& program);
     void interrupts();
     void poll();
+    void freeze_or_thaw();
     [[nodiscard]] unsigned location_of(const volatile void* where) const;
     [[nodiscard]] unsigned slot_of(std::uint64_t position) const;
     [[nodiscard]] Place& place(std::uint64_t position);
@@ -173,10 +176,14 @@ private:
     std::uint64_t true_tail_ = 0;  ///< largest that the writer loaded and that could be true
     std::array<std::uint64_t, kLevels> tail_seen_{};
     std::uint64_t released_ = 0;  ///< by the reader
-    bool polling_ = false;        ///< the poller runs, not the writer
+    bool polling_ = false;        ///< the poller, or who freezes, runs, not the writer
     bool asleep_ = false;         ///< the poller waits for a wake
     unsigned polls_ = 0;
-    bool told_nested_ = false;  ///< a GAP was written inside the writing of another
+    bool frozen_ = false;  ///< a freeze is asked for
+    unsigned freezes_ = 0;
+    std::uint64_t froze_ = 0, thawed_ = 0;  ///< when
+    std::uint64_t passed_ = 0;              ///< records of writers that began after the freeze
+    bool told_nested_ = false;              ///< a GAP was written inside the writing of another
     std::uint64_t read_ = 0;
     Rule reader_failed_ = Rule::kNone;
 };

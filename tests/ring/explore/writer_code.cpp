@@ -39,6 +39,13 @@ const ringtest::WriterCode code = {
     .open = open,
     .write = write,
     .arm = [](std::uint32_t unread) { hftmon_ring_arm(&core, unread); },
+    .freeze =
+        [](std::uint64_t since, std::uint64_t tail) {
+            core.tail_records = tail;
+            core.tail_ticks = ~0ull >> 1;
+            hftmon_ring_freeze(&core, since);
+        },
+    .thaw = [] { hftmon_ring_thaw(&core); },
     .head = [] { return std::uint64_t{core.head}; },
     .committed = [] { return std::uint64_t{core.committed}; },
     .lost = [] { return std::uint64_t{core.lost}; },

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Triggers: a probe finds that a duration is over the lowest threshold, looks
+ * which sessions' it is over, and for each that is armed writes a SPIKE record,
+ * wakes the pollers, and freezes rings.
+ */
+#include <linux/cache.h>
+#include <linux/cpumask.h>
+#include <linux/mutex.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+
+#include "hook.h"
+#include "session.h"
+#include "slot.h"
+#include "trigger.h"
+#include "watch.h"
+
+static_assert(HFTMON_DURATION_COUNT <= HFTMON_TRIGGER_KINDS);
+
+u64 hftmon_trigger_over[HFTMON_TRIGGER_KINDS] ____cacheline_aligned = {
+	[0 ... HFTMON_TRIGGER_KINDS - 1] = U64_MAX,
+};
+
+/* By slot; NULL: it waits for nothing. Probes look. */
+static struct hftmon_session *armed_sessions[HFTMON_MAX_SESSIONS];
+
+/* Of the two above. Innermost. */
+static DEFINE_MUTEX(triggers_lock);
+
+/* ---- probes ---------------------------------------------------------------- */
+
+/* Does the session want to know what happens to the thread here? */
+static bool concerns(const struct hftmon_session *session, int slot, u32 tid)
+{
+	if ((session->trigger.flags & HFTMON_TRIGGER_WATCHED) ||
+	    cpumask_test_cpu(smp_processor_id(), session->partial_cpus))
+		return hftmon_watchers_of(tid) & BIT(slot);
+	return true;
+}
+
+static void freeze(struct hftmon_session *session, unsigned int sender, u64 now)
+{
+	u32 flags = session->trigger.flags;
+	unsigned int cpu;
+
+	if (!(flags & HFTMON_TRIGGER_FREEZE_ALL)) {
+		hftmon_ring_freeze(&this_cpu_ptr(session->rings)->core, now);
+		if ((flags & HFTMON_TRIGGER_FREEZE_SENDER) &&
+		    cpumask_test_cpu(sender, session->cpus))
+			hftmon_ring_freeze(&per_cpu_ptr(session->rings, sender)->core, now);
+		return;
+	}
+	/* As hftmon_ring_freeze() does, with one barrier for all. */
+	for_each_cpu(cpu, session->cpus)
+		hftmon_ring_ask_to_freeze(&per_cpu_ptr(session->rings, cpu)->core, now);
+	smp_mb();	/* (E) of ring_core.h */
+	for_each_cpu(cpu, session->cpus)
+		hftmon_ring_take_limit(&per_cpu_ptr(session->rings, cpu)->core);
+}
+
+/* Exclusive: BUSY keeps all others out. */
+static void note_hit(struct hftmon_trigger_state *state, const struct hftmon_trigger_hit *hit)
+{
+	WRITE_ONCE(state->seq, state->seq + 1);
+	smp_wmb();	/* pairs with copy_last() */
+	state->last = *hit;
+	smp_wmb();	/* likewise */
+	WRITE_ONCE(state->seq, state->seq + 1);
+}
+
+static void hit(struct hftmon_session *session, const struct hftmon_trigger_hit *hit,
+		unsigned int sender)
+{
+	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
+	struct hftmon_trigger_state *state = &session->trigger;
+	struct hftmon_record event = {
+		.spike = { .ticks = hit->ticks, .tid = hit->tid, .cause = hit->cause },
+	};
+	u64 from = READ_ONCE(state->armed_from);
+
+	if (hit->tsc < from || cmpxchg(&state->armed_from, from, HFTMON_TRIGGER_BUSY) != from) {
+		local_inc(&ring->held);
+		return;
+	}
+	(void)hftmon_ring_write(&ring->core, HFTMON_REC_SPIKE, hit->kind, event.payload[0],
+				event.payload[1], NULL);
+	if (state->flags & HFTMON_TRIGGER_FREEZE)
+		freeze(session, sender, hit->tsc);
+	note_hit(state, hit);
+	/* Pairs with settle(). */
+	smp_store_release(&state->armed_from, state->holdoff ? hit->tsc + state->holdoff :
+						       HFTMON_TRIGGER_NEVER);
+	/*
+	 * Once, until a command has told of it: a wake ends in durations that may be
+	 * hits themselves. The barrier pairs with hftmon_session_spikes(): either we
+	 * see what it has told, or its next poll sees our hit.
+	 */
+	smp_mb();
+	if (READ_ONCE(state->seq) - READ_ONCE(state->told) == 2 && READ_ONCE(ring->may_wake))
+		irq_work_queue(&ring->wake);
+}
+
+/**
+ * hftmon_trigger_exceeded() - a duration is over somebody's threshold
+ * @kind:   enum hftmon_duration
+ * @ticks:  how long it was
+ * @tid:    whose
+ * @cause:  as struct hftmon_spike says
+ * @sender: the CPU from which its thread was woken, else this one
+ *
+ * Context: any, NMI included, preemption disabled.
+ */
+noinline void hftmon_trigger_exceeded(unsigned int kind, u64 ticks, u32 tid, u32 cause,
+				      unsigned int sender)
+{
+	const struct hftmon_trigger_hit what = {
+		.tsc = hftmon_clock(),
+		.ticks = ticks,
+		.tid = tid,
+		.cause = cause,
+		.kind = kind,
+		.cpu = smp_processor_id(),
+	};
+	unsigned int slot;
+
+	for (slot = 0; slot < HFTMON_MAX_SESSIONS; slot++) {
+		/* Pairs with the release of hftmon_trigger_publish(). */
+		struct hftmon_session *session = smp_load_acquire(&armed_sessions[slot]);
+
+		if (!session || ticks <= session->trigger.over[kind] ||
+		    !cpumask_test_cpu(what.cpu, session->cpus) || !concerns(session, slot, tid))
+			continue;
+		hit(session, &what, sender);
+	}
+}
+
+/* ---- sessions -------------------------------------------------------------- */
+
+/** hftmon_trigger_init() - of a session that waits for nothing yet */
+void hftmon_trigger_init(struct hftmon_trigger_state *state)
+{
+	memset64(state->over, U64_MAX, ARRAY_SIZE(state->over));
+	state->armed_from = HFTMON_TRIGGER_NEVER;
+}
+
+static void find_lowest(void)
+{
+	unsigned int kind, slot;
+
+	for (kind = 0; kind < HFTMON_DURATION_COUNT; kind++) {
+		u64 lowest = U64_MAX;
+
+		for (slot = 0; slot < HFTMON_MAX_SESSIONS; slot++) {
+			if (armed_sessions[slot])
+				lowest = min(lowest, armed_sessions[slot]->trigger.over[kind]);
+		}
+		WRITE_ONCE(hftmon_trigger_over[kind], lowest);
+	}
+}
+
+/**
+ * hftmon_trigger_publish() - probes may hit; the session's rings are known to them
+ * @session: runs
+ */
+void hftmon_trigger_publish(struct hftmon_session *session)
+{
+	if (!session->trigger.kinds)
+		return;
+	mutex_lock(&triggers_lock);
+	/* Pairs with hftmon_trigger_exceeded(): what is set before who has set it. */
+	smp_store_release(&armed_sessions[session->slot], session);
+	find_lowest();
+	mutex_unlock(&triggers_lock);
+}
+
+/**
+ * hftmon_trigger_withdraw() - no new hit, once all probes that run now have ended
+ * @session: has a slot
+ */
+void hftmon_trigger_withdraw(struct hftmon_session *session)
+{
+	mutex_lock(&triggers_lock);
+	WRITE_ONCE(armed_sessions[session->slot], NULL);
+	find_lowest();
+	mutex_unlock(&triggers_lock);
+}
+
+static int check_trigger(const struct hftmon_session *session,
+			 const struct hftmon_trigger *trigger)
+{
+	u32 others = HFTMON_TRIGGER_FREEZE_SENDER | HFTMON_TRIGGER_FREEZE_ALL;
+
+	u32 counted = session->state == HFTMON_SESSION_RUNNING ? session->active_durations :
+								 session->durations;
+
+	if ((trigger->kinds & ~counted) ||
+	    (trigger->flags & ~(HFTMON_TRIGGER_FREEZE | HFTMON_TRIGGER_WATCHED | others)))
+		return -EINVAL;
+	if ((trigger->flags & HFTMON_TRIGGER_FREEZE) ? session->mode != HFTMON_MODE_FLIGHT :
+						      !!(trigger->flags & others))
+		return -EINVAL;
+	if ((trigger->flags & HFTMON_TRIGGER_WATCHED) && !session->watches)
+		return -EINVAL;
+	if (trigger->tail_ticks > S64_MAX || trigger->holdoff_ticks > S64_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+/*
+ * Wait for a probe that tells of a hit. It cannot be preempted, so it is about to
+ * end; nobody but commands, one at a time under the session's lock, takes BUSY else.
+ */
+static void settle(struct hftmon_trigger_state *state)
+{
+	/* Pairs with the release of hit(). */
+	while (smp_load_acquire(&state->armed_from) == HFTMON_TRIGGER_BUSY)
+		cpu_relax();
+}
+
+static void thaw(struct hftmon_session *session)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, session->cpus)
+		hftmon_ring_thaw(&per_cpu_ptr(session->rings, cpu)->core);
+}
+
+static void set_trigger(struct hftmon_session *session, const struct hftmon_trigger *trigger)
+{
+	struct hftmon_trigger_state *state = &session->trigger;
+	unsigned int kind, cpu;
+
+	state->kinds = trigger->kinds;
+	state->flags = trigger->flags;
+	state->holdoff = trigger->holdoff_ticks;
+	for (kind = 0; kind < HFTMON_DURATION_COUNT; kind++)
+		state->over[kind] = trigger->kinds & HFTMON_DURATION_BIT(kind) ?
+				    trigger->over[kind] : U64_MAX;
+	for_each_cpu(cpu, session->cpus) {
+		struct hftmon_ring_core *core = &per_cpu_ptr(session->rings, cpu)->core;
+		bool at_once = !trigger->tail_records && !trigger->tail_ticks;
+
+		WRITE_ONCE(core->tail_records, trigger->tail_records || at_once ?
+					       trigger->tail_records : S64_MAX);
+		WRITE_ONCE(core->tail_ticks, trigger->tail_ticks ?: S64_MAX);
+		WRITE_ONCE(core->thaw_ticks, trigger->holdoff_ticks);
+	}
+	WRITE_ONCE(state->armed_from, trigger->kinds ? 0 : HFTMON_TRIGGER_NEVER);
+}
+
+/**
+ * hftmon_session_trigger() - what is a hit from now on, and what it does
+ * @session: any state
+ * @trigger: reserved fields checked
+ *
+ * Context: process, may sleep.
+ * Return: 0, -ENODEV before SETUP, -EBUSY after STOP, -EINVAL.
+ */
+int hftmon_session_trigger(struct hftmon_session *session, const struct hftmon_trigger *trigger)
+{
+	int err = -EINVAL;
+
+	mutex_lock(&session->lock);
+	if (session->state == HFTMON_SESSION_NEW)
+		err = -ENODEV;
+	else if (session->state == HFTMON_SESSION_STOPPED)
+		err = -EBUSY;
+	else
+		err = check_trigger(session, trigger);
+	if (err)
+		goto out;
+	if (session->state == HFTMON_SESSION_RUNNING) {
+		hftmon_trigger_withdraw(session);
+		hftmon_hook_synchronize();
+	}
+	thaw(session);
+	set_trigger(session, trigger);
+	if (session->state == HFTMON_SESSION_RUNNING)
+		hftmon_trigger_publish(session);
+out:
+	mutex_unlock(&session->lock);
+	return err;
+}
+
+/* The last hit, whole. */
+static u64 copy_last(struct hftmon_trigger_state *state, struct hftmon_trigger_hit *last)
+{
+	u64 seq;
+
+	do {
+		seq = READ_ONCE(state->seq);
+		smp_rmb();	/* pairs with note_hit() */
+		data_race(*last = state->last);
+		smp_rmb();	/* likewise */
+	} while ((seq & 1) || READ_ONCE(state->seq) != seq);
+	return seq;
+}
+
+/*
+ * Take the trigger from the probes, so that no hit comes between what is told of
+ * and the thaw: it would be undone.
+ */
+static void disarm(struct hftmon_trigger_state *state)
+{
+	u64 from;
+
+	do {
+		settle(state);
+		from = READ_ONCE(state->armed_from);
+	} while (from == HFTMON_TRIGGER_BUSY ||
+		 cmpxchg(&state->armed_from, from, HFTMON_TRIGGER_BUSY) != from);
+}
+
+/* Durations that were no hits, on all CPUs. */
+static u64 count_held(struct hftmon_session *session)
+{
+	u64 held = 0;
+	unsigned int cpu;
+
+	for_each_cpu(cpu, session->cpus)
+		held += local_read(&per_cpu_ptr(session->rings, cpu)->held);
+	return held;
+}
+
+/**
+ * hftmon_session_spikes() - hits so far
+ * @session: any state
+ * @spikes:  in: flags; out: the rest
+ *
+ * Context: process, may sleep.
+ * Return: 0, -ENODEV before SETUP, -EINVAL.
+ */
+int hftmon_session_spikes(struct hftmon_session *session, struct hftmon_spikes *spikes)
+{
+	struct hftmon_trigger_state *state = &session->trigger;
+	struct hftmon_trigger_hit last;
+	bool rearm;
+	int err = 0;
+
+	if (spikes->flags & ~HFTMON_SPIKES_REARM)
+		return -EINVAL;
+	mutex_lock(&session->lock);
+	if (session->state == HFTMON_SESSION_NEW) {
+		err = -ENODEV;
+		goto out;
+	}
+	rearm = (spikes->flags & HFTMON_SPIKES_REARM) && state->kinds &&
+		session->state != HFTMON_SESSION_STOPPED;
+	if (rearm)
+		disarm(state);
+	WRITE_ONCE(state->told, copy_last(state, &last));
+	smp_mb();	/* pairs with hit() */
+	*spikes = (struct hftmon_spikes){
+		.size = sizeof(*spikes),
+		.flags = spikes->flags,
+		.hits = state->told / 2,
+		.held = count_held(session),
+		.tsc = last.tsc,
+		.ticks = last.ticks,
+		.tid = last.tid,
+		.cause = last.cause,
+		.kind = last.kind,
+		.cpu = last.cpu,
+	};
+	if (rearm) {
+		thaw(session);
+		/* A hit after it finds the rings thawed. */
+		smp_store_release(&state->armed_from, 0);
+	}
+out:
+	mutex_unlock(&session->lock);
+	return err;
+}
+
+/** hftmon_session_has_spike() - was there a hit that no command has told of? */
+bool hftmon_session_has_spike(const struct hftmon_session *session)
+{
+	return READ_ONCE(session->trigger.seq) / 2 != READ_ONCE(session->trigger.told) / 2;
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+// hftctl hist: how long handlers ran and threads waited, as quantiles. Live they
+// are counted in the kernel and nothing is recorded.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include "hftmon/durations.hpp"
+#include "hftmon/merge.hpp"
+#include "hftmon/runs.hpp"
+#include "hftmon/session.hpp"
+#include "tools/hftctl/capture_input.hpp"
+#include "tools/hftctl/capture_summary.hpp"
+#include "tools/hftctl/command.hpp"
+#include "tools/hftctl/options.hpp"
+
+namespace hftctl {
+
+namespace {
+
+using hftmon::CpuId;
+using hftmon::duration_name;
+using hftmon::DurationHistograms;
+using hftmon::DurationKind;
+using hftmon::Error;
+using hftmon::ErrorCode;
+using hftmon::Histogram;
+using hftmon::Result;
+using Clock = std::chrono::steady_clock;
+
+struct HistOptions {
+    std::string path, cpus, duration;
+    std::vector<std::string> kinds;
+    bool per_cpu = false, as_json = false;
+};
+
+/// Histograms of each CPU, and how ticks become time.
+struct Counted {
+    std::vector<std::pair<CpuId, std::unique_ptr<DurationHistograms>>> cpus;
+    hftmon::TscClock clock;
+    double seconds = 0;
+    std::uint32_t kinds = 0;        ///< bits of DurationKind
+    std::uint32_t unavailable = 0;  ///< of those asked for
+    const char* why = "";           ///< they are
+};
+
+struct Quantile {
+    const char* name;
+    double share;
+};
+constexpr Quantile kQuantiles[] = {{"p50", .5},     {"p90", .9},       {"p95", .95}, {"p99", .99},
+                                   {"p99.9", .999}, {"p99.99", .9999}, {"max", 1}};
+
+template <class Fn>
+void for_each_kind(std::uint32_t kinds, Fn&& fn) {
+    for (std::uint32_t kind = 0; kind < hftmon::kDurationKinds; ++kind) {
+        if ((kinds & HFTMON_DURATION_BIT(kind)) != 0) fn(static_cast<DurationKind>(kind));
+    }
+}
+
+Result<std::uint32_t> parse_kinds(const std::vector<std::string>& words) {
+    if (words.empty()) return std::uint32_t{HFTMON_DURATION_ALL};
+    std::uint32_t kinds = 0;
+    std::string names;
+    for (const std::string& word : words) {
+        std::uint32_t found = 0;
+        names.clear();
+        for_each_kind(HFTMON_DURATION_ALL, [&](DurationKind kind) {
+            names += (names.empty() ? "" : ", ") + std::string(duration_name(kind));
+            if (duration_name(kind) == word) found = HFTMON_DURATION_BIT(kind);
+        });
+        if (found == 0) {
+            return Error{ErrorCode::kInvalidArgument, 0, fmt::format("--kind: there is no kind '{}'", word), names};
+        }
+        kinds |= found;
+    }
+    return kinds;
+}
+
+Result<Counted> count_live(const HistOptions& options, std::uint32_t kinds) {
+    hftmon::SessionOptions setup;
+    setup.sources = 0;
+    setup.durations = kinds;
+    setup.ring_records = HFTMON_RING_MIN_RECORDS;
+    setup.wakeup_records = HFTMON_RING_MIN_RECORDS / 2;
+    std::optional<hftmon::Nanoseconds> limit;
+    if (!options.cpus.empty()) {
+        auto list = parse_cpu_list("--cpu", options.cpus);
+        if (!list) return list.error();
+        setup.cpus = *std::move(list);
+    }
+    if (!options.duration.empty()) {
+        const auto time = parse_duration("--duration", options.duration);
+        if (!time) return time.error();
+        limit = *time;
+    }
+
+    install_stop_handlers();
+    auto session = hftmon::Session::open();
+    if (!session) return session.error();
+    if (auto status = session->setup(setup); !status) return status.error();
+    if (auto status = session->start(); !status) return status.error();
+    const auto start = Clock::now();
+    while (!stop_requested() && !(limit && Clock::now() - start >= *limit)) {
+        const auto left = limit ? *limit - (Clock::now() - start) : hftmon::Nanoseconds(100'000'000);
+        std::this_thread::sleep_for(
+            std::clamp<hftmon::Nanoseconds>(left, hftmon::Nanoseconds(0), hftmon::Nanoseconds(100'000'000)));
+    }
+    Counted counted;
+    counted.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    for (const auto& ring : session->rings()) {
+        auto& [cpu, histograms] = counted.cpus.emplace_back(ring.cpu(), std::make_unique<DurationHistograms>());
+        if (auto status = session->durations(cpu, *histograms); !status) return status.error();
+    }
+    const auto info = session->info();
+    if (!info) return info.error();
+    counted.clock = hftmon::TscClock::from_khz(info->tsc_khz);
+    counted.kinds = kinds & info->durations_active;
+    counted.unavailable = kinds & ~info->durations_active;
+    counted.why = "its events are missing here, see hftctl status";
+    return counted;
+}
+
+Result<Counted> count_capture(const HistOptions& options, std::uint32_t kinds) {
+    const auto capture = open_capture(options.path);
+    if (!capture) return capture.error();
+    if (capture->stats()) {
+        if (const auto shed = shed_text(summarize(capture->meta(), *capture->stats())); !shed.empty())
+            tell("note: {}", shed);
+    }
+    Counted counted;
+    hftmon::DurationCounter counter(capture->clock());
+    std::map<CpuId, std::uint64_t> next;  // position
+    std::optional<hftmon::TscTime> first;
+    hftmon::TscTime last{};
+    auto streams = capture->streams();
+    hftmon::Merger(streams).run([&](CpuId cpu, std::uint64_t position, std::span<const hftmon::Record> records) {
+        const auto [expected, is_first] = next.try_emplace(cpu, position);
+        if (position != expected->second) counter.missing(cpu);
+        expected->second = position + records.size();
+        hftmon::for_each_run(records, cpu, position, [&](const hftmon::Run& run) {
+            if (run.status != hftmon::DecodeStatus::kOk) return counter.missing(cpu);
+            last = run.event.header.time;
+            if (!first) first = last;
+            counter.apply(run.event);
+        });
+    });
+    for (const CpuId cpu : capture->meta().cpus)
+        counted.cpus.emplace_back(cpu, std::make_unique<DurationHistograms>(counter.of(cpu)));
+    counted.clock = capture->clock();
+    if (first) counted.seconds = static_cast<double>(counted.clock.to_ns(last - *first).count()) / 1e9;
+    counted.kinds = kinds & countable_durations(capture->meta());
+    counted.unavailable = kinds & ~counted.kinds;
+    counted.why = "the capture lacks its events, or CPUs or times in which threads may have run";
+    return counted;
+}
+
+std::string microseconds(hftmon::TscTicks ticks, const hftmon::TscClock& clock) {
+    const double us = static_cast<double>(clock.to_ns(ticks).count()) / 1e3;
+    return fmt::format("{}{:.{}f}", ticks == Histogram::kLongest ? ">" : "", us, us < 100 ? 1 : 0);
+}
+
+void print_table(const DurationHistograms& histograms, const Counted& counted) {
+    fmt::print("{:<10}{:>12}", "us", "count");
+    for (const Quantile& quantile : kQuantiles) fmt::print("{:>11}", quantile.name);
+    fmt::print("\n");
+    for_each_kind(counted.kinds, [&](DurationKind kind) {
+        const Histogram& histogram = histograms.of[kind];
+        fmt::print("{:<10}{:>12}", duration_name(kind), histogram.count());
+        for (const Quantile& quantile : kQuantiles) {
+            fmt::print("{:>11}",
+                       histogram.count() == 0 ? "-" : microseconds(histogram.quantile(quantile.share), counted.clock));
+        }
+        fmt::print("\n");
+    });
+    if (histograms.missed != 0) fmt::print("at least {} durations of threads were missed\n", histograms.missed);
+}
+
+nlohmann::ordered_json to_json(const DurationHistograms& histograms, const Counted& counted) {
+    nlohmann::ordered_json json;
+    for_each_kind(counted.kinds, [&](DurationKind kind) {
+        const Histogram& histogram = histograms.of[kind];
+        auto& entry = json[std::string(duration_name(kind))];
+        entry["count"] = histogram.count();
+        for (const Quantile& quantile : kQuantiles)
+            entry[std::string(quantile.name) + "_ns"] =
+                histogram.count() == 0
+                    ? nlohmann::ordered_json()
+                    : nlohmann::ordered_json(counted.clock.to_ns(histogram.quantile(quantile.share)).count());
+    });
+    json["missed"] = histograms.missed;
+    return json;
+}
+
+void print(const Counted& counted, const HistOptions& options) {
+    DurationHistograms all;
+    for (const auto& [cpu, histograms] : counted.cpus) all.add(*histograms);
+    if (options.as_json) {
+        nlohmann::ordered_json json = {{"seconds", counted.seconds}, {"unavailable", nlohmann::ordered_json::array()}};
+        for_each_kind(counted.unavailable,
+                      [&](DurationKind kind) { json["unavailable"].push_back(duration_name(kind)); });
+        json["all"] = to_json(all, counted);
+        if (options.per_cpu) {
+            for (const auto& [cpu, histograms] : counted.cpus) {
+                auto entry = to_json(*histograms, counted);
+                entry["cpu"] = cpu.value;
+                json["cpus"].push_back(std::move(entry));
+            }
+        }
+        fmt::print("{}\n", json.dump(2));
+        return;
+    }
+    fmt::print("{} CPU{}, {:.1f} s; a value is at most 1/32 too large\n", counted.cpus.size(),
+               counted.cpus.size() == 1 ? "" : "s", counted.seconds);
+    for_each_kind(counted.unavailable,
+                  [&](DurationKind kind) { fmt::print("{}: not available, {}\n", duration_name(kind), counted.why); });
+    print_table(all, counted);
+    if (!options.per_cpu) return;
+    for (const auto& [cpu, histograms] : counted.cpus) {
+        fmt::print("\nCPU {}\n", cpu.value);
+        print_table(*histograms, counted);
+    }
+}
+
+int run_hist(const HistOptions& options) {
+    const auto kinds = parse_kinds(options.kinds);
+    if (!kinds) return report(kinds.error());
+    if (!options.path.empty() && (!options.cpus.empty() || !options.duration.empty())) {
+        return report(
+            {ErrorCode::kInvalidArgument, 0,
+             fmt::format("{} is for live histograms, not for a capture", options.cpus.empty() ? "--duration" : "--cpu"),
+             ""});
+    }
+    const auto counted = options.path.empty() ? count_live(options, *kinds) : count_capture(options, *kinds);
+    if (!counted) return report(counted.error());
+    print(*counted, options);
+    return kExitOk;
+}
+
+}  // namespace
+
+void add_hist(CLI::App& app, Invocation& invocation) {
+    auto* command = app.add_subcommand("hist", "How long handlers ran and threads waited, as quantiles");
+    auto options = std::make_shared<HistOptions>();
+    const auto text = [&](const char* names, std::string& value, const char* help, const char* type) {
+        command->add_option(names, value, help)->type_name(type)->check(not_empty());
+    };
+    text("-i,--input,FILE", options->path, "Of a capture file (default: live, counted in the kernel)", "");
+    text("-C,--cpu", options->cpus, "These CPUs only, e.g. 0-3,7 (default: all)", "CPUS");
+    text("-d,--duration", options->duration, "Stop after this time, e.g. 10s (default: Ctrl-C)", "TIME");
+    command
+        ->add_option("-k,--kind", options->kinds,
+                     "hardirq, softirq, vector, wakeup, run_queue, on_cpu, off_cpu (default: all)")
+        ->type_name("KIND[,KIND]")
+        ->delimiter(',')
+        ->check(not_empty())
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
+    command->add_flag("--per-cpu", options->per_cpu, "Each CPU, too");
+    command->add_flag("--json", options->as_json, "Machine-readable output");
+    command->callback([options, &invocation] { invocation.exit_code = run_hist(*options); });
+}
+
+}  // namespace hftctl
