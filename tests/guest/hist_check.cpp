@@ -130,7 +130,7 @@ public:
         for (const std::uint64_t count : histogram.counts()) sums_.push_back(sums_.back() + count);
     }
     std::uint64_t operator()(TscTicks value) const {
-        return sums_[hftmon_histogram_bucket(static_cast<std::uint64_t>(value.count()))];
+        return sums_[hftmon_histogram_bucket(static_cast<std::uint64_t>(value.value))];
     }
     std::uint64_t above(TscTicks value) const { return sums_.back() - (*this)(value); }
 
@@ -159,11 +159,12 @@ struct Checker {
                 const Histogram& most) {
         const Below below_least(least), below_got(got), below_most(most);
         // A probe may be held up between its record and its count.
+        const TscTicks slack = clock.to_ticks(kSlack);
         const std::uint64_t astray = 1 + least.count() * 3 / 100;
         for (std::uint32_t bucket = 0; bucket < HFTMON_HISTOGRAM_BUCKETS; ++bucket) {
             const TscTicks value{static_cast<std::int64_t>(hftmon_histogram_floor(bucket))};
-            const TscTicks longer{value.count() + value.count() / 16 + slack().count()};
-            const TscTicks shorter{std::max<std::int64_t>(0, (value.count() - slack().count()) * 16 / 17)};
+            const TscTicks longer{value.value + value.value / 16 + slack.value};
+            const TscTicks shorter{std::max<std::int64_t>(0, (value.value - slack.value) * 16 / 17)};
             const char* fault = nullptr;
             if (below_got(longer) + astray < below_least(value)) fault = "too few shorter";
             if (below_got(shorter) > below_most(value) + astray) fault = "too many shorter";
@@ -176,8 +177,6 @@ struct Checker {
             return;
         }
     }
-
-    [[nodiscard]] TscTicks slack() const { return clock.to_ticks(kSlack); }
 };
 
 }  // namespace
