@@ -20,6 +20,7 @@
 #include "meter.h"
 #include "rights.h"
 #include "session.h"
+#include "stack.h"
 #include "threads.h"
 #include "trigger.h"
 
@@ -213,6 +214,21 @@ static int ioctl_costs(void __user *uarg)
 	return copy_out(uarg, &costs, sizeof(costs));
 }
 
+static int ioctl_stacks(struct hftmon_session *session, void __user *uarg)
+{
+	struct hftmon_stacks stacks;
+	int err = COPY_ARG(stacks, uarg);
+
+	if (err)
+		return err;
+	if (hftmon_session_state(session) == HFTMON_SESSION_NEW)
+		return -ENODEV;
+	stacks = (struct hftmon_stacks){ .size = sizeof(stacks) };
+	if (session->sources & HFTMON_SOURCE_STACKS)
+		hftmon_stacks_tell(&stacks);
+	return copy_out(uarg, &stacks, sizeof(stacks));
+}
+
 static int ioctl_clock_sync(void __user *uarg)
 {
 	struct hftmon_clock_sync sync;
@@ -276,6 +292,8 @@ static long hftmon_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_cpu_stats(session, uarg);
 	case HFTMON_IOC_COSTS:
 		return ioctl_costs(uarg);
+	case HFTMON_IOC_STACKS:
+		return ioctl_stacks(session, uarg);
 	case HFTMON_IOC_CLOCK_SYNC:
 		return ioctl_clock_sync(uarg);
 	case HFTMON_IOC_THREADS:
@@ -311,6 +329,21 @@ static int restrict_mapping(struct vm_area_struct *vma, u64 region)
 	return 0;
 }
 
+static int mmap_stacks(struct hftmon_session *session, struct vm_area_struct *vma, u64 cpu,
+		       u64 region)
+{
+	bool kernel = region == HFTMON_MMAP_KERNEL_STACKS;
+	int err;
+
+	if (cpu || hftmon_session_state(session) == HFTMON_SESSION_NEW ||
+	    !(session->sources & HFTMON_SOURCE_STACKS))
+		return -ENXIO;
+	if (kernel && !session->sees_addresses)
+		return -EPERM;
+	err = restrict_mapping(vma, region);
+	return err ?: hftmon_stacks_mmap(kernel, vma);
+}
+
 /*
  * The offset names a CPU and a region (HFTMON_MMAP_OFFSET) and nothing else.
  * Runs under mmap_lock, so it takes no lock that a command holds while it
@@ -328,6 +361,8 @@ static int hftmon_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (offset & (BIT_ULL(HFTMON_MMAP_REGION_SHIFT) - 1))
 		return -EINVAL;
+	if (region == HFTMON_MMAP_KERNEL_STACKS || region == HFTMON_MMAP_USER_STACKS)
+		return mmap_stacks(session, vma, cpu, region);
 	if (cpu >= nr_cpu_ids)
 		return -ENXIO;
 	cpu = array_index_nospec(cpu, nr_cpu_ids);

@@ -17,7 +17,7 @@ struct hook {
 
 /**
  * struct source - one bit of a session's mask
- * @hooks: the tracepoint, or the entry/exit pair, of the source
+ * @hooks: the tracepoint, or the entry/exit pair, of the source; none, of stacks
  * @known: this build knows the kernel's prototypes
  * @users: running sessions that record it, or count durations by it
  * @state: enum hftmon_source_state
@@ -105,6 +105,10 @@ static struct source sources[HFTMON_SOURCE_COUNT] = {
 	ONE(BLOCK_RQ_COMPLETE, block_rq_complete, HFTMON_HAVE_BLOCK_COMPLETE),
 	ONE(SYS_ENTER, sys_enter, HAVE_sys_enter),
 	ONE(SYS_EXIT, sys_exit, HAVE_sys_exit),
+	/* They go with the hooks of other sources. */
+	[HFTMON_SOURCE_STACK_SWITCH] = { .known = IS_ENABLED(CONFIG_STACKTRACE) },
+	[HFTMON_SOURCE_STACK_WAKING] = { .known = IS_ENABLED(CONFIG_STACKTRACE) },
+	[HFTMON_SOURCE_STACK_SPIKE] = { .known = IS_ENABLED(CONFIG_STACKTRACE) },
 };
 
 /* Of no session: what keeps the threads that are watched known; see watch.c. */
@@ -113,7 +117,7 @@ static struct hook thread_hooks[] = {
 	{ .name = "sched_process_exec", .probe = hftmon_probe_watch_exec },
 };
 
-/* The first hook is always there; a source of one tracepoint has no second. */
+/* A source of one tracepoint has no second hook, one of stacks has none. */
 #define for_each_hook(hook, source) \
 	for (hook = (source)->hooks; \
 	     hook < (source)->hooks + ARRAY_SIZE((source)->hooks) && hook->name; hook++)

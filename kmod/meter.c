@@ -39,6 +39,7 @@ noinline u64 hftmon_meter_start(void)
 
 /* Sources that share a record type are taken for the first of them. */
 static const u8 source_of_type[HFTMON_REC_TYPE_END] = {
+	/* STACK: timed by who takes it. */
 	[HFTMON_REC_SCHED_SWITCH] = HFTMON_SOURCE_SCHED_SWITCH,
 	[HFTMON_REC_SCHED_WAKING] = HFTMON_SOURCE_SCHED_WAKING,
 	[HFTMON_REC_SCHED_WAKEUP] = HFTMON_SOURCE_SCHED_WAKEUP,

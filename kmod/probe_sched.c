@@ -7,6 +7,7 @@
 #include "emit.h"
 #include "probes.h"
 #include "running.h"
+#include "stack.h"
 
 static_assert(SCHED_DEADLINE <= HFTMON_SWITCH_POLICY_MASK);
 
@@ -36,7 +37,18 @@ static noinline __noclone void record_switch(unsigned int slots, bool preempt,
 	hftmon_emit_hot(HFTMON_REC_SCHED_SWITCH | flags << 16, slots, tids, rest, true);
 }
 
-/* A thread's last switch, or durations are counted. */
+/* Of who leaves, for those that got the switch: not because they watch who comes. */
+static void take_stack_of_prev(const struct task_struct *prev, unsigned int slots)
+{
+	unsigned int others = slots & ~this_cpu_read(hftmon_cpu.whole);
+
+	if (others)
+		slots &= ~others | hftmon_watchers_of(prev->pid);
+	if (prev->pid)
+		hftmon_stack_take(HFTMON_STACK_OF_SWITCH, slots);
+}
+
+/* A thread's last switch, or durations are counted, or stacks taken. */
 static noinline void other_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
 				  unsigned int prev_state)
 {
@@ -50,6 +62,8 @@ static noinline void other_switch(bool preempt, struct task_struct *prev, struct
 		record_switch(slots, preempt, prev, next, prev_state);
 	else
 		hftmon_running_next(prev, next->pid);
+	if (static_branch_unlikely(&hftmon_stacks_taken) && slots && !dead)
+		take_stack_of_prev(prev, slots);
 	if (static_branch_unlikely(&hftmon_durations_counted))
 		hftmon_duration_switch(prev, next, stays_runnable(prev), dead);
 }
@@ -61,7 +75,7 @@ void hftmon_probe_sched_switch(void *data, HFTMON_SWITCH_ARGS)
 	unsigned int slots;
 
 	if (static_branch_unlikely(&hftmon_durations_counted) ||
-	    unlikely(prev_state & TASK_DEAD)) {
+	    static_branch_unlikely(&hftmon_stacks_taken) || unlikely(prev_state & TASK_DEAD)) {
 		other_switch(preempt, prev, next, prev_state);
 		return;
 	}
@@ -112,9 +126,25 @@ static __always_inline void emit_wake(unsigned int source, u16 type, struct task
 		record_wake(type, slots, task);
 }
 
+static noinline void waking_with_stack(struct task_struct *task)
+{
+	unsigned int slots;
+
+	preempt_disable_notrace();
+	slots = hftmon_emit_slots(HFTMON_SOURCE_SCHED_WAKING, task->pid, 0);
+	if (slots) {
+		record_wake(HFTMON_REC_SCHED_WAKING, slots, task);
+		hftmon_stack_take(HFTMON_STACK_OF_WAKING, slots);
+	}
+	preempt_enable_notrace();
+}
+
 void hftmon_probe_sched_waking(void *data, struct task_struct *task)
 {
-	emit_wake(HFTMON_SOURCE_SCHED_WAKING, HFTMON_REC_SCHED_WAKING, task);
+	if (static_branch_unlikely(&hftmon_stacks_taken))
+		waking_with_stack(task);
+	else
+		emit_wake(HFTMON_SOURCE_SCHED_WAKING, HFTMON_REC_SCHED_WAKING, task);
 	if (static_branch_unlikely(&hftmon_durations_counted))
 		hftmon_duration_waking(task);
 }

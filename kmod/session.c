@@ -12,6 +12,7 @@
 #include "rings.h"
 #include "session.h"
 #include "slot.h"
+#include "stack.h"
 #include "watch.h"
 
 /* See session.h. */
@@ -88,6 +89,8 @@ void hftmon_session_destroy(struct hftmon_session *session)
 	hftmon_rings_free(session);	/* no irq_work any more, so no new wake */
 	if (session->durations)
 		hftmon_durations_put();
+	if (session->sources & HFTMON_SOURCE_STACKS)
+		hftmon_stacks_put();
 	kthread_cancel_work_sync(&session->wake);
 	free_cpumask_var(session->partial_cpus);
 	free_cpumask_var(session->cpus);
@@ -165,10 +168,13 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 	err = session->durations ? hftmon_durations_get(cpus) : 0;
 	if (err)
 		goto err_free;
+	err = session->sources & HFTMON_SOURCE_STACKS ? hftmon_stacks_get() : 0;
+	if (err)
+		goto err_durations;
 	if (session->watches) {
 		err = enter_slot(session, setup->flags);
 		if (err)
-			goto err_put;
+			goto err_stacks;
 	}
 	hftmon_sessions_add(session);
 	/* Pairs with hftmon_session_state(): rings before state. */
@@ -177,7 +183,10 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 	wake_up_interruptible_all(&session->pollers);
 	goto out;
 
-err_put:
+err_stacks:
+	if (session->sources & HFTMON_SOURCE_STACKS)
+		hftmon_stacks_put();
+err_durations:
 	if (session->durations)
 		hftmon_durations_put();
 err_free:
@@ -185,6 +194,7 @@ err_free:
 err_reset:
 	session->watches = false;
 	cpumask_clear(session->partial_cpus);
+	session->sources = 0;
 	session->durations = 0;
 	session->mode = 0;
 	session->ring_records = 0;
@@ -201,6 +211,9 @@ static int hook(struct hftmon_session *session)
 
 	session->active_sources = session->sources & hooked;
 	session->active_durations = hftmon_durations_of(session->durations, hooked);
+	session->active_sources &= ~HFTMON_SOURCE_STACKS |
+				   hftmon_stacks_of(session->active_sources,
+						    session->active_durations);
 	used = session->active_sources | hftmon_durations_sources(session->active_durations);
 	session->hooked_sources = hooked & used;
 	/* Of kinds that lack another source. */
@@ -214,6 +227,8 @@ static void withdraw(struct hftmon_session *session)
 {
 	hftmon_slot_unpublish(session->slot, session->cpus);
 	hftmon_trigger_withdraw(session);
+	if (session->active_sources & HFTMON_SOURCE_STACKS)
+		hftmon_stacks_stop();
 	if (session->active_durations)
 		hftmon_durations_stop(session->active_durations);
 	hftmon_unhook_sources(session->hooked_sources);
@@ -297,6 +312,8 @@ int hftmon_session_start(struct hftmon_session *session)
 	if (err)
 		goto out_active;
 	hftmon_governor_begin();
+	if (session->active_sources & HFTMON_SOURCE_STACKS)
+		hftmon_stacks_start();
 	hftmon_slot_publish(session->slot, session->active_sources, session->rings,
 			    session->cpus);
 

@@ -13,6 +13,7 @@
 #include "hook.h"
 #include "session.h"
 #include "slot.h"
+#include "stack.h"
 #include "trigger.h"
 #include "watch.h"
 
@@ -69,6 +70,18 @@ static void note_hit(struct hftmon_trigger_state *state, const struct hftmon_tri
 	WRITE_ONCE(state->seq, state->seq + 1);
 }
 
+/* Before a frozen ring would keep it out. */
+static void tell_stack(const struct hftmon_session *session, struct hftmon_ring *ring)
+{
+	struct hftmon_record event;
+
+	if (!(this_cpu_read(hftmon_wanted[HFTMON_SOURCE_STACK_SPIKE]) & BIT(session->slot)))
+		return;
+	hftmon_stack_here(&event, HFTMON_STACK_OF_SPIKE, session->sees_addresses);
+	(void)hftmon_ring_write(&ring->core, event.type, event.flags, event.payload[0],
+				event.payload[1], NULL);
+}
+
 static void hit(struct hftmon_session *session, const struct hftmon_trigger_hit *hit,
 		unsigned int sender)
 {
@@ -85,6 +98,8 @@ static void hit(struct hftmon_session *session, const struct hftmon_trigger_hit 
 	}
 	(void)hftmon_ring_write(&ring->core, HFTMON_REC_SPIKE, hit->kind, event.payload[0],
 				event.payload[1], NULL);
+	if (static_branch_unlikely(&hftmon_stacks_taken))
+		tell_stack(session, ring);
 	if (state->flags & HFTMON_TRIGGER_FREEZE)
 		freeze(session, sender, hit->tsc);
 	note_hit(state, hit);

@@ -16,6 +16,7 @@
 #include "hftmon/event.hpp"
 #include "hftmon/functions.hpp"
 #include "hftmon/result.hpp"
+#include "hftmon/stacks.hpp"
 #include "hftmon/stream.hpp"
 #include "hftmon/units.hpp"
 
@@ -121,6 +122,7 @@ public:
     Status clock(const ClockSync& sync);
     Status irqs(std::span<const IrqName> irqs);
     Status functions(std::span<const FunctionName> functions);
+    Status stacks(std::span<const Stack> stacks);
     /// Records of one CPU whose first is at `first_position`. Whole runs only:
     /// a run that is cut by the end of the span is dropped by the reader. Does
     /// not allocate unless it fails.
@@ -211,7 +213,10 @@ public:
     /// By number; a later name of the same interrupt replaces the earlier.
     [[nodiscard]] std::span<const IrqName> irqs() const noexcept;
     /// Names of the functions that events tell, as far as the recorder could learn them.
+    /// Of frames of stacks, by call_site().
     [[nodiscard]] std::span<const FunctionName> functions() const noexcept;
+    /// Those that events name.
+    [[nodiscard]] std::span<const Stack> stacks() const noexcept;
     /// Absent in a file that was cut, or whose recorder was killed.
     [[nodiscard]] const std::optional<CaptureStats>& stats() const noexcept;
 

@@ -7,15 +7,25 @@
 #include "hftmon/event.hpp"
 #include "hftmon/functions.hpp"
 #include "hftmon/names.hpp"
+#include "hftmon/stacks.hpp"
 
 namespace hftmon {
+
+/// What the numbers in events are called; all outlive this.
+struct EventNames {
+    const NameTable& threads;
+    const FunctionNames& functions;
+    const StackTable& stacks;
+};
 
 /// Appends "event_name key=value ..." to `out`. Event names are the kernel's
 /// tracepoint names. Values never hold a space, but for names of threads,
 /// which stand in double quotes with \xHH for bytes that are not printable
 /// ASCII, for quotes and for backslashes. A function whose name is not known is
 /// told by its address.
-void append_event_text(const Event& event, const NameTable& names, const FunctionNames& functions, std::string& out);
+/// Stacks are the names of their functions, or addresses where those are not known, the
+/// innermost first, joined by ';', with ";..." where the stack was deeper.
+void append_event_text(const Event& event, const EventNames& names, std::string& out);
 
 /// A thread's name in the quotes described above.
 [[nodiscard]] std::string quote_comm(std::string_view comm);

@@ -17,6 +17,7 @@
 #include "hftmon/histogram.hpp"
 #include "hftmon/result.hpp"
 #include "hftmon/ring_reader.hpp"
+#include "hftmon/stacks.hpp"
 #include "hftmon/units.hpp"
 
 namespace hftmon {
@@ -24,13 +25,15 @@ namespace hftmon {
 using SessionInfo = ::hftmon_info;
 using SourceStatus = ::hftmon_source_status;
 using CpuStats = ::hftmon_cpu_stats;
+using StacksInfo = ::hftmon_stacks;
 using SourceCost = ::hftmon_source_cost;
 
 enum class RingMode : std::uint32_t { kStream = HFTMON_MODE_STREAM, kFlight = HFTMON_MODE_FLIGHT };
 
 struct SessionOptions {
     RingMode mode = RingMode::kStream;
-    std::uint64_t sources = HFTMON_SOURCE_ALL;  ///< bits of enum hftmon_source
+    /// Bits of enum hftmon_source. Not the default: stacks, which cost many times the rest.
+    std::uint64_t sources = HFTMON_SOURCE_ALL & ~HFTMON_SOURCE_STACKS;
     /// Records per CPU, a power of two, 2^10 .. 2^25. 32 bytes each.
     std::uint32_t ring_records = 1u << 16;
     /// Unread records in one ring that end a wait(); at most ring_records / 2.
@@ -159,6 +162,11 @@ public:
     /// calls active; others are empty. No system call. kNotFound: no durations are
     /// counted there, or not yet.
     Status durations(CpuId cpu, DurationHistograms& counted) const;
+    /// How full the tables of stacks are; after setup(), with no slots without stacks.
+    [[nodiscard]] Result<StacksInfo> stacks_info() const;
+    /// All stacks that events could name until now, of all sessions; none where this one
+    /// was set up without. Those of the kernel only where its addresses may be seen.
+    [[nodiscard]] Result<std::vector<Stack>> stacks() const;
     [[nodiscard]] Result<ClockSync> clock_sync() const;
     /// All threads that exist now, with names.
     [[nodiscard]] Result<CaptureThreads> threads() const;

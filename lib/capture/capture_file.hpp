@@ -41,6 +41,7 @@ struct CaptureFile {
     std::vector<ClockSync> clock_syncs;
     std::vector<IrqName> irqs;
     std::vector<FunctionName> functions;
+    std::vector<Stack> stacks;
     std::optional<CaptureStats> stats;
     std::map<CpuId, std::vector<RecordChunk>> chunks;  ///< positions grow within a CPU
     std::uint64_t slots = 0;

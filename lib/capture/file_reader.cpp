@@ -71,6 +71,7 @@ std::span<const CaptureThreads> CaptureReader::threads() const noexcept { return
 std::span<const ClockSync> CaptureReader::clock_syncs() const noexcept { return file_->clock_syncs; }
 std::span<const IrqName> CaptureReader::irqs() const noexcept { return file_->irqs; }
 std::span<const FunctionName> CaptureReader::functions() const noexcept { return file_->functions; }
+std::span<const Stack> CaptureReader::stacks() const noexcept { return file_->stacks; }
 const std::optional<CaptureStats>& CaptureReader::stats() const noexcept { return file_->stats; }
 std::uint64_t CaptureReader::slots() const noexcept { return file_->slots; }
 bool CaptureReader::truncated() const noexcept { return !file_->ended; }

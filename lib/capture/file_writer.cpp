@@ -227,6 +227,16 @@ Status CaptureWriter::functions(std::span<const FunctionName> functions) {
     return impl_->status(impl_->chunk(format::ChunkType::kFunctions, std::as_bytes(std::span(text))));
 }
 
+Status CaptureWriter::stacks(std::span<const Stack> stacks) {
+    std::string text;
+    for (const Stack& stack : stacks) {
+        text += fmt::format("{} {} {}", stack.part == StackPart::kKernel ? 'k' : 'u', stack.id, stack.cut ? '+' : '-');
+        for (const std::uint64_t frame : stack.frames) text += fmt::format(" {:x}", frame);
+        text += '\n';
+    }
+    return impl_->status(impl_->chunk(format::ChunkType::kStacks, std::as_bytes(std::span(text))));
+}
+
 Status CaptureWriter::records(CpuId cpu, std::uint64_t first_position, std::span<const Record> records) {
     if (records.empty()) return ok();
     impl_->records += records.size();

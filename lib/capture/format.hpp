@@ -56,6 +56,9 @@ enum class ChunkType : std::uint32_t {
     kStats = 6,      ///< StatsBody, StatsEntry ...
     kEnd = 7,        ///< EndBody
     kFunctions = 8,  ///< text, one line per function of the kernel: address in hexadecimal, space, name
+    /// Text, one line per stack: k (kernel) or u (program), number, + if it was deeper, else -, and its addresses in
+    /// hexadecimal, the innermost first; spaces between.
+    kStacks = 9,
 };
 
 inline constexpr std::uint32_t kChunkMagic = 0x6b6e6843;  // "Chnk"

@@ -112,6 +112,34 @@ bool add_functions(CaptureFile& file, std::span<const std::byte> body) {
     });
 }
 
+/// "k 12 - ffffffff81000000 ffffffff81000010".
+std::optional<Stack> parse_stack(std::string_view line) {
+    Stack stack;
+    if (!line.starts_with("k ") && !line.starts_with("u ")) return std::nullopt;
+    if (line.front() == 'u') stack.part = StackPart::kUser;
+    const auto rest = split(line.substr(2), stack.id, 10);
+    if (!rest || rest->empty() || (rest->front() != '+' && rest->front() != '-')) return std::nullopt;
+    stack.cut = rest->front() == '+';
+    for (std::string_view frames = rest->substr(1); !frames.empty();) {
+        if (frames.front() != ' ') return std::nullopt;
+        const std::string_view word = frames.substr(1, frames.find(' ', 1) - 1);
+        std::uint64_t frame = 0;
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), frame, 16);
+        if (error != std::errc{} || end != word.data() + word.size()) return std::nullopt;
+        stack.frames.push_back(frame);
+        frames.remove_prefix(1 + word.size());
+    }
+    return stack;
+}
+
+bool add_stacks(CaptureFile& file, std::span<const std::byte> body) {
+    return each_line(body, [&](std::string_view line) {
+        auto stack = parse_stack(line);
+        if (stack) file.stacks.push_back(*std::move(stack));
+        return stack.has_value();
+    });
+}
+
 bool add_irqs(CaptureFile& file, std::span<const std::byte> body) {
     return each_line(body, [&](std::string_view line) {
         std::uint32_t irq = 0;
@@ -184,6 +212,7 @@ bool add_chunk(CaptureFile& file, const format::ChunkHeader& header, std::span<c
         case ChunkType::kClock: return add_clock(file, body);
         case ChunkType::kIrqs: return add_irqs(file, body);
         case ChunkType::kFunctions: return add_functions(file, body);
+        case ChunkType::kStacks: return add_stacks(file, body);
         case ChunkType::kRecords: return add_records(file, header, body) && body.size() % sizeof(Record) == 0;
         case ChunkType::kStats: return add_stats(file, body);
         case ChunkType::kEnd: return add_end(file, body);

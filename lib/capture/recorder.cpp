@@ -21,8 +21,9 @@ using SteadyClock = std::chrono::steady_clock;
 /// What a recorder that is killed may lose. Saving is an ioctl and a write.
 constexpr std::chrono::seconds kSaveInterval(1);
 
-/// Functions of the kernel that records tell, by the low half of their addresses.
-class FunctionsSeen {
+/// What records tell by number: functions of the kernel, by the low half of their
+/// addresses, and stacks.
+class ToldByNumber {
 public:
     void look(std::span<const Record> records) {
         for (const Record& record : records) {
@@ -32,23 +33,44 @@ public:
             else if (record.type == HFTMON_REC_HRTIMER_EXPIRE_ENTRY)
                 function = record.hrtimer.function;
             if (function != 0) seen_.insert(function);
+            if (record.type != HFTMON_REC_STACK) continue;
+            kernel_stacks_.insert(record.stack.kernel);
+            user_stacks_.insert(record.stack.user);
         }
     }
-    /// Those that /proc/kallsyms knows; none, where it hides its addresses.
-    [[nodiscard]] std::vector<FunctionName> names() const {
+    /// Were there any stacks?
+    [[nodiscard]] bool stacks() const noexcept { return !user_stacks_.empty(); }
+    /// Of all stacks those that records name.
+    [[nodiscard]] std::vector<Stack> named(std::vector<Stack> stacks) const {
+        std::erase_if(stacks, [&](const Stack& stack) {
+            return !(stack.part == StackPart::kKernel ? kernel_stacks_ : user_stacks_).contains(stack.id);
+        });
+        return stacks;
+    }
+    /// Those functions, of records and of `stacks`, that /proc/kallsyms knows; none, where it hides its addresses.
+    [[nodiscard]] std::vector<FunctionName> names(std::span<const Stack> stacks) const {
         std::vector<FunctionName> names;
-        if (seen_.empty()) return names;
+        if (seen_.empty() && stacks.empty()) return names;
         const auto symbols = KernelSymbols::read();
         if (!symbols) return names;
         for (const std::uint32_t low : seen_) {
             const std::uint64_t address = detail::kernel_address(low);
             if (auto name = symbols->name_of(address)) names.push_back({address, *std::move(name)});
         }
+        std::unordered_set<std::uint64_t> calls;
+        for (const Stack& stack : stacks) {
+            if (stack.part != StackPart::kKernel) continue;
+            for (const std::uint64_t frame : stack.frames) calls.insert(call_site(frame));
+        }
+        for (const std::uint64_t call : calls) {
+            if (auto name = symbols->name_of(call)) names.push_back({call, *std::move(name)});
+        }
         return names;
     }
 
 private:
     std::unordered_set<std::uint32_t> seen_;
+    std::unordered_set<std::uint32_t> kernel_stacks_, user_stacks_;
 };
 
 }  // namespace
@@ -59,10 +81,11 @@ struct Recorder::Impl {
     CaptureMeta meta;
     TscTime start;
     Nanoseconds cpu_at_start;
-    FunctionsSeen functions = {};
+    ToldByNumber told = {};
     SteadyClock::time_point saved = SteadyClock::now();
 
     Status save_if_due();
+    Status write_told();
 };
 
 namespace {
@@ -97,13 +120,13 @@ Status write_anchor(CaptureWriter& writer, const Anchor& anchor) {
     return writer.irqs(anchor.irqs);
 }
 
-Status drain(Session& session, CaptureWriter& writer, FunctionsSeen& functions) {
+Status drain(Session& session, CaptureWriter& writer, ToldByNumber& told) {
     for (RingReader& ring : session.rings()) {
         // One look per ring: a busy CPU must not keep us from the others.
         const auto records = ring.peek();
         if (records.empty()) continue;
         if (auto status = writer.records(ring.cpu(), ring.position(), records); !status) return status;
-        functions.look(records);
+        told.look(records);
         ring.release(records.size());
     }
     return ok();
@@ -176,10 +199,22 @@ Status Recorder::Impl::save_if_due() {
     return writer.flush();
 }
 
+/// What the numbers in the records mean.
+Status Recorder::Impl::write_told() {
+    std::vector<Stack> stacks;
+    if (told.stacks()) {
+        auto all = session.stacks();
+        if (!all) return all.error();
+        stacks = told.named(*std::move(all));
+        if (auto status = writer.stacks(stacks); !status) return status;
+    }
+    return writer.functions(told.names(stacks));
+}
+
 Status Recorder::pump(std::chrono::milliseconds timeout) {
     const auto ready = impl_->session.wait(timeout);
     if (!ready) return ready.error();
-    if (auto status = drain(impl_->session, impl_->writer, impl_->functions); !status) return status;
+    if (auto status = drain(impl_->session, impl_->writer, impl_->told); !status) return status;
     return impl_->save_if_due();
 }
 
@@ -193,8 +228,8 @@ Result<CaptureStats> Recorder::finish() {
     stats.observed = TscClock::from_khz(impl_->meta.tsc_khz).to_ns(TscTime{sync->tsc} - impl_->start);
     if (auto status = session.stop(); !status) return status.error();
     // One peek of a stopped ring is all that it holds.
-    if (auto status = drain(session, writer, impl_->functions); !status) return status.error();
-    if (auto status = writer.functions(impl_->functions.names()); !status) return status.error();
+    if (auto status = drain(session, writer, impl_->told); !status) return status.error();
+    if (auto status = impl_->write_told(); !status) return status.error();
     const auto anchor = take_anchor(session);
     if (!anchor) return anchor.error();
     if (auto status = write_anchor(writer, *anchor); !status) return status.error();

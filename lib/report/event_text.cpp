@@ -24,8 +24,8 @@ std::string_view context_name(Context context) noexcept {
 
 class Writer {
 public:
-    Writer(const EventHeader& header, const NameTable& names, const FunctionNames& functions, std::string& out)
-        : header_(header), names_(names), functions_(functions), out_(out) {}
+    Writer(const EventHeader& header, const EventNames& names, std::string& out)
+        : header_(header), names_(names), out_(out) {}
 
     void operator()(const GapEvent& e) { put("gap lost_total={} current_tid={}", e.lost_total, e.current.value); }
     void operator()(const CpuStateEvent& e) {
@@ -156,6 +156,11 @@ public:
         put("shed sources={} spent_ppm={} budget_ppm={}", sources.empty() ? "none" : sources, e.spent_ppm,
             e.budget_ppm);
     }
+    void operator()(const StackEvent& e) {
+        static constexpr std::string_view kOf[] = {"sched_switch", "sched_waking", "spike"};
+        put("stack of={} {}{}{}", kOf[static_cast<std::size_t>(e.of)], thread("", e.tid),
+            stack(StackPart::kKernel, e.kernel), stack(StackPart::kUser, e.user));
+    }
     void operator()(const SpikeEvent& e) {
         put("spike kind={} ticks={} {}", duration_name(e.kind), e.duration.value, thread("", e.tid));
         switch (e.kind) {
@@ -193,8 +198,35 @@ private:
     /// " function=tick_nohz_handler", or its address; nothing when that is not known.
     std::string function(std::uint64_t address) const {
         if (address == 0) return "";
-        const std::string_view name = functions_.lookup(address);
+        const std::string_view name = names_.functions.lookup(address);
         return name.empty() ? fmt::format(" function={:#x}", address) : fmt::format(" function={}", name);
+    }
+
+    /// "schedule", "e1000_watchdog[e1000]": of a frame the function alone.
+    std::string frame(StackPart part, std::uint64_t address) const {
+        const std::string_view name =
+            part == StackPart::kKernel ? names_.functions.lookup(call_site(address)) : std::string_view();
+        if (name.empty()) return fmt::format("{:#x}", address);
+        const auto module = name.find(' ');
+        return fmt::format("{}{}", name.substr(0, name.find_first_of("+ ")),
+                           module == name.npos ? "" : name.substr(module + 1));
+    }
+
+    /// " kernel=schedule;do_nanosleep"; its number, when the stack is not known.
+    std::string stack(StackPart part, std::uint32_t id) const {
+        if (id == 0) return "";
+        std::string text = part == StackPart::kKernel ? " kernel=" : " user=";
+        const Stack* stack = names_.stacks.lookup(part, id);
+        if (stack == nullptr) return text + fmt::format("#{}", id);
+        bool is_first = true;
+        for (const std::uint64_t address : stack->frames) {
+            const std::string name = frame(part, address);
+            if (is_first && name.starts_with("__traceiter_")) continue;  // it called the probe
+            if (!is_first) text += ';';
+            text += name;
+            is_first = false;
+        }
+        return stack->cut ? text + ";..." : text;
     }
 
     /// "prev_tid=12 prev_comm="name"", the name only when it is known.
@@ -203,15 +235,14 @@ private:
         std::string text = fmt::format("{}{}tid={}", role, joint, tid.value);
         if (tid == kIdleTid) {
             text += fmt::format(" {}{}comm={}", role, joint, quote_comm(NameTable::idle_name(header_.cpu).view()));
-        } else if (const auto info = names_.lookup(tid, header_.time)) {
+        } else if (const auto info = names_.threads.lookup(tid, header_.time)) {
             text += fmt::format(" {}{}comm={}", role, joint, quote_comm(info->comm.view()));
         }
         return text;
     }
 
     const EventHeader& header_;
-    const NameTable& names_;
-    const FunctionNames& functions_;
+    const EventNames& names_;
     std::string& out_;
 };
 
@@ -229,8 +260,8 @@ std::string quote_comm(std::string_view comm) {
     return text += '"';
 }
 
-void append_event_text(const Event& event, const NameTable& names, const FunctionNames& functions, std::string& out) {
-    std::visit(Writer(event.header, names, functions, out), event.body);
+void append_event_text(const Event& event, const EventNames& names, std::string& out) {
+    std::visit(Writer(event.header, names, out), event.body);
 }
 
 }  // namespace hftmon

@@ -23,7 +23,8 @@ Result<MappedRegion> map_region(int fd, CpuId cpu, ::hftmon_mmap_region region, 
     const auto offset = static_cast<off_t>(HFTMON_MMAP_OFFSET(cpu.value, region));
     void* address = ::mmap(nullptr, length, protection, MAP_SHARED, fd, offset);
     if (address == MAP_FAILED) {
-        return Error{ErrorCode::kSystem, errno, fmt::format("cannot map the ring of CPU {}", cpu.value), ""};
+        return Error{ErrorCode::kSystem, errno,
+                     fmt::format("cannot map region {} of CPU {}", static_cast<int>(region), cpu.value), ""};
     }
     return MappedRegion(address, length);
 }
@@ -65,6 +66,10 @@ Result<MappedHistograms> MappedHistograms::map(int fd, CpuId cpu) {
     auto region = map_region(fd, cpu, HFTMON_MMAP_HISTOGRAMS, length, PROT_READ);
     if (!region) return region.error();
     return MappedHistograms{cpu, *std::move(region), {}, {}};
+}
+
+Result<MappedRegion> map_stacks(int fd, ::hftmon_mmap_region region, std::uint32_t slots) {
+    return map_region(fd, CpuId{0}, region, std::size_t{slots} * sizeof(::hftmon_stack), PROT_READ);
 }
 
 void MappedHistograms::read(DurationHistograms& copy) const noexcept {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "hftmon/abi/ioctl.h"
 #include "hftmon/histogram.hpp"
 #include "hftmon/result.hpp"
 #include "hftmon/ring_reader.hpp"
@@ -64,5 +65,8 @@ struct MappedHistograms {
     /// All that was ever counted.
     void read(DurationHistograms& copy) const noexcept;
 };
+
+/// One of the tables of stacks.
+Result<MappedRegion> map_stacks(int fd, ::hftmon_mmap_region region, std::uint32_t slots);
 
 }  // namespace hftmon::detail

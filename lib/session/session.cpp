@@ -324,6 +324,44 @@ Status Session::durations(CpuId cpu, DurationHistograms& counted) const {
     return ok();
 }
 
+Result<StacksInfo> Session::stacks_info() const {
+    StacksInfo info{};
+    if (auto status = command(impl_->fd.get(), HFTMON_IOC_STACKS, info, "cannot ask for stacks"); !status)
+        return status.error();
+    return info;
+}
+
+namespace {
+
+/// Entries that are whole; the kernel may fill others meanwhile.
+void read_stacks(const ::hftmon_stack* table, std::uint32_t slots, StackPart part, std::vector<Stack>& stacks) {
+    for (std::uint32_t slot = 0; slot < slots; ++slot) {
+        const ::hftmon_stack& entry = table[slot];
+        // Pairs with the release of keep() in kmod/stack.c.
+        if (__atomic_load_n(&entry.state, __ATOMIC_ACQUIRE) != HFTMON_STACK_WHOLE) continue;
+        const auto depth = std::min<std::uint32_t>(entry.depth, HFTMON_STACK_DEPTH);
+        stacks.push_back({part, slot + 1, (entry.flags & HFTMON_STACK_CUT) != 0, {entry.frames, entry.frames + depth}});
+    }
+}
+
+}  // namespace
+
+Result<std::vector<Stack>> Session::stacks() const {
+    const auto info = stacks_info();
+    if (!info) return info.error();
+    std::vector<Stack> stacks;
+    if (info->slots == 0) return stacks;
+    const auto user = detail::map_stacks(impl_->fd.get(), HFTMON_MMAP_USER_STACKS, info->slots);
+    if (!user) return user.error();
+    read_stacks(static_cast<const ::hftmon_stack*>(user->get()), info->slots, StackPart::kUser, stacks);
+    const auto kernel = detail::map_stacks(impl_->fd.get(), HFTMON_MMAP_KERNEL_STACKS, info->slots);
+    if (kernel)
+        read_stacks(static_cast<const ::hftmon_stack*>(kernel->get()), info->slots, StackPart::kKernel, stacks);
+    else if (kernel.error().sys_errno != EPERM)
+        return kernel.error();
+    return stacks;
+}
+
 Result<ClockSync> Session::clock_sync() const {
     ClockSync sync{};
     if (auto status = command(impl_->fd.get(), HFTMON_IOC_CLOCK_SYNC, sync, "cannot read the clocks"); !status) {

@@ -283,6 +283,18 @@ static void session(void)
 	VALUE(HFTMON_COST_HISTOGRAMS);
 	VALUE(HFTMON_COST_COUNT);
 
+	TYPE(hftmon_stack);
+	FIELD(hftmon_stack, state);
+	FIELD(hftmon_stack, hash);
+	FIELD(hftmon_stack, depth);
+	FIELD(hftmon_stack, flags);
+	FIELD(hftmon_stack, frames);
+	TYPE(hftmon_stacks);
+	FIELD(hftmon_stacks, slots);
+	FIELD(hftmon_stacks, kernel_used);
+	FIELD(hftmon_stacks, user_used);
+	FIELD(hftmon_stacks, taken);
+	FIELD(hftmon_stacks, missed);
 	TYPE(hftmon_costs);
 	FIELD(hftmon_costs, cpu);
 	FIELD(hftmon_costs, count);
@@ -345,6 +357,7 @@ static void session(void)
 	VALUE(HFTMON_IOC_TRIGGER);
 	VALUE(HFTMON_IOC_SPIKES);
 	VALUE(HFTMON_IOC_COSTS);
+	VALUE(HFTMON_IOC_STACKS);
 }
 
 /* Numbers that files and modules already use: append only. */
@@ -357,6 +370,7 @@ static void numbers(void)
 	VALUE(HFTMON_REC_COMM);
 	VALUE(HFTMON_REC_SPIKE);
 	VALUE(HFTMON_REC_SHED);
+	VALUE(HFTMON_REC_STACK);
 	VALUE(HFTMON_REC_SCHED_SWITCH);
 	VALUE(HFTMON_REC_SCHED_WAKING);
 	VALUE(HFTMON_REC_SCHED_WAKEUP);

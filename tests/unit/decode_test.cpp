@@ -393,6 +393,18 @@ BOOST_AUTO_TEST_CASE(what_is_shed) {
     BOOST_TEST(shed.budget_ppm == 10'000u);
 }
 
+BOOST_AUTO_TEST_CASE(where_a_thread_was) {
+    auto run = sample_run(HFTMON_REC_STACK);
+    run[0].flags = HFTMON_STACK_OF_WAKING;
+    run[0].stack = {.tid = 12, .kernel = 34, .user = 56, .reserved = 0};
+    const auto stack = std::get<StackEvent>(good(run).body);
+    BOOST_CHECK(stack.of == StackOf::kWaking);
+    BOOST_TEST(stack.tid == Tid{12});
+    BOOST_TEST(stack.kernel == 34u);
+    BOOST_TEST(stack.user == 56u);
+    bad(HFTMON_REC_STACK, [](Record& r) { r.flags = HFTMON_STACK_OF_END; });
+}
+
 BOOST_AUTO_TEST_CASE(runs_that_are_not_whole) {
     Event event;
     for (const unsigned type :
@@ -415,7 +427,7 @@ BOOST_AUTO_TEST_CASE(runs_that_are_not_whole) {
 
 BOOST_AUTO_TEST_CASE(types_of_a_newer_module_are_told_from_damage) {
     Event event;
-    for (const unsigned type : {unsigned{HFTMON_REC_TYPE_END}, 6u, 9u, 29u, 65535u}) {
+    for (const unsigned type : {unsigned{HFTMON_REC_TYPE_END}, 7u, 9u, 29u, 65535u}) {
         const Decoded decoded = decode(std::vector{record(1, type)}, kCpu, 0, event);
         BOOST_CHECK(decoded.status == DecodeStatus::kUnknownType);
         BOOST_TEST(decoded.records == 1u);

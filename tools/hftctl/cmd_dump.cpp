@@ -13,6 +13,7 @@
 #include "hftmon/merge.hpp"
 #include "hftmon/names.hpp"
 #include "hftmon/runs.hpp"
+#include "hftmon/stacks.hpp"
 #include "tools/hftctl/capture_input.hpp"
 #include "tools/hftctl/command.hpp"
 #include "tools/hftctl/options.hpp"
@@ -66,6 +67,8 @@ int run_dump(const DumpOptions& options) {
     hftmon::NameTable names;
     hftmon::FunctionNames functions;
     functions.learn(capture->functions());
+    hftmon::StackTable stacks;
+    stacks.learn(capture->stacks());
     for (const auto& list : capture->threads()) names.learn(list.entries, list.from, list.to);
     std::optional<hftmon::TscTime> start;
     for_each_run(*capture, [&](const hftmon::Run& run) {
@@ -98,7 +101,7 @@ int run_dump(const DumpOptions& options) {
         expected->second = run.position + run.records.size();
         if (run.status == DecodeStatus::kOk) {
             begin_line(run.cpu, run.event.header.time);
-            append_event_text(run.event, names, functions, text);
+            append_event_text(run.event, {names, functions, stacks}, text);
             text += '\n';
         } else {
             for (const hftmon::Record& record : run.records) append_undecoded(record, run.cpu, run.status, text);

@@ -60,6 +60,11 @@ void print_summary(const RecordOptions& options, hftmon::Recorder& recorder, con
     } else if (std::any_of(stats.cpus.begin(), stats.cpus.end(), lost)) {
         tell("records were lost: take a larger --ring, or capture fewer CPUs\n");
     }
+    const auto stacks = recorder.session().stacks_info();
+    if (stacks && stacks->missed != 0) {
+        tell("{} of {} stacks are missing: their tables of {} are full (stack_entries of the module)\n", stacks->missed,
+             stacks->taken, stacks->slots);
+    }
 }
 
 /// What --trigger and --tail ask for; nothing without --trigger.

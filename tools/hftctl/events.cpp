@@ -44,8 +44,8 @@ struct Group {
     std::string_view name;
     std::uint64_t sources;
 };
-constexpr std::array<Group, 17> kGroups = {
-    {{"all", HFTMON_SOURCE_ALL},
+constexpr std::array<Group, 18> kGroups = {
+    {{"all", HFTMON_SOURCE_ALL & ~HFTMON_SOURCE_STACKS},
      {"bills", kBills},
      {"sched", kSched},
      {"thread", kThread},
@@ -61,7 +61,8 @@ constexpr std::array<Group, 17> kGroups = {
      {"syscall", bits(HFTMON_SOURCE_SYS_ENTER, HFTMON_SOURCE_SYS_EXIT)},
      {"signal", bits(HFTMON_SOURCE_SIGNAL_GENERATE, HFTMON_SOURCE_SIGNAL_DELIVER)},
      {"blocked", bits(HFTMON_SOURCE_SCHED_STAT_BLOCKED, HFTMON_SOURCE_SCHED_STAT_IOWAIT)},
-     {"numa", bits(HFTMON_SOURCE_SCHED_MOVE_NUMA, HFTMON_SOURCE_SCHED_SWAP_NUMA)}}};
+     {"numa", bits(HFTMON_SOURCE_SCHED_MOVE_NUMA, HFTMON_SOURCE_SCHED_SWAP_NUMA)},
+     {"stack", HFTMON_SOURCE_STACKS}}};
 
 /// 0: no such name.
 std::uint64_t sources_named(std::string_view name) {

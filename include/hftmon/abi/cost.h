@@ -23,6 +23,7 @@
 
 /* X(sources), the first to be shed first: what says least of why a thread was late. */
 #define HFTMON_SHED_STEPS(X)						\
+	X(HFTMON_SOURCE_STACKS)						\
 	X(HFTMON_SOURCE_BIT(HFTMON_SOURCE_SYS_ENTER) |			\
 	  HFTMON_SOURCE_BIT(HFTMON_SOURCE_SYS_EXIT))			\
 	X(HFTMON_SOURCE_BIT(HFTMON_SOURCE_NETIF_RECEIVE_SKB) |		\

@@ -29,6 +29,7 @@
 #include "record.h"
 #include "ring.h"
 #include "source.h"
+#include "stack.h"
 #include "trigger.h"
 
 /* Bumped when an existing command or layout of this directory changes. */
@@ -267,6 +268,8 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_trigger) == 176);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_spikes) == 72);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_source_cost) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_costs) == 80);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_stack) == 256);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_stacks) == 64);
 
 #define HFTMON_IOC_MAGIC 0xbe
 #define HFTMON_IOC_INFO		_IOWR(HFTMON_IOC_MAGIC, 0, struct hftmon_info)
@@ -282,6 +285,7 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_costs) == 80);
 #define HFTMON_IOC_TRIGGER	_IOW(HFTMON_IOC_MAGIC, 9, struct hftmon_trigger)
 #define HFTMON_IOC_SPIKES	_IOWR(HFTMON_IOC_MAGIC, 10, struct hftmon_spikes)
 #define HFTMON_IOC_COSTS	_IOWR(HFTMON_IOC_MAGIC, 11, struct hftmon_costs)
+#define HFTMON_IOC_STACKS	_IOWR(HFTMON_IOC_MAGIC, 12, struct hftmon_stacks)
 
 #define HFTMON_DEVICE "/dev/hftmon"
 

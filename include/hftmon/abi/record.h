@@ -29,7 +29,7 @@
 #endif
 
 /* Bumped when a record type is added or a reserved field gets a meaning. */
-#define HFTMON_SCHEMA_VERSION 6u
+#define HFTMON_SCHEMA_VERSION 7u
 
 #define HFTMON_COMM_LEN 16u
 
@@ -43,6 +43,7 @@ enum hftmon_record_type {
 	HFTMON_REC_COMM = 3,		/* continuation: a thread's name */
 	HFTMON_REC_SPIKE = 4,		/* a duration has just ended that a trigger was set for */
 	HFTMON_REC_SHED = 5,		/* sources that are not recorded here from now on */
+	HFTMON_REC_STACK = 6,		/* of an event just before it */
 
 	/* Scheduler. */
 	HFTMON_REC_SCHED_SWITCH = 10,
@@ -126,6 +127,7 @@ one it does not watch: what it does while it runs here is not recorded.
  * CPU_STATE: PARTIAL, as above. UNWATCHED: threads that were watched may not be
  * any longer; what went before tells nothing of where they are.
  * SPIKE: enum hftmon_duration.
+ * STACK: enum hftmon_stack_of.
  * BLOCK_*: the kind of request, REQ_OP_* of the kernel.
  * SYSCALL_*: COMPAT: the number is of the 32-bit table.
  * PAGE_FAULT_*: the low 16 bits of the hardware error code.
@@ -406,6 +408,26 @@ struct hftmon_shed {
 	__u32 budget_ppm;
 };
 
+/* Which event a STACK record belongs to: the last such of its CPU before it. */
+enum hftmon_stack_of {
+	HFTMON_STACK_OF_SWITCH = 0,	/* of who leaves */
+	HFTMON_STACK_OF_WAKING = 1,	/* of who wakes, or was interrupted by what does */
+	HFTMON_STACK_OF_SPIKE = 2,	/* of who runs */
+	HFTMON_STACK_OF_END
+};
+
+/*
+ * Entries of the tables of stack.h, counted from 1. 0: no such stack; it found no
+ * room; or it is the kernel's, and hidden from a session whose file was opened
+ * without CAP_SYSLOG.
+ */
+struct hftmon_stack_ref {
+	__u32 tid;		/* whose; 0: the idle thread's */
+	__u32 kernel;
+	__u32 user;
+	__u32 reserved;
+};
+
 /**
  * struct hftmon_record - one slot of a ring
  * @tsc:   time of the event, see "Time" above
@@ -452,6 +474,7 @@ struct hftmon_record {
 		struct hftmon_cpu_state cpu_state;
 		struct hftmon_spike spike;
 		struct hftmon_shed shed;
+		struct hftmon_stack_ref stack;
 		char comm[HFTMON_COMM_LEN];	/* COMM; NUL-padded */
 	};
 };
@@ -488,5 +511,6 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_gap) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_state) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_spike) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_shed) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_stack_ref) == 16);
 
 #endif /* HFTMON_ABI_RECORD_H */

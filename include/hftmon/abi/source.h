@@ -2,6 +2,11 @@
 /*
  * Sources: what a session can ask for. One bit of a 64-bit mask each. A source
  * is one kernel tracepoint, or an entry/exit pair that only makes sense whole.
+ *
+ * STACK_* are not tracepoints: they add the stack of the thread that runs to the
+ * records of another event, SCHED_SWITCH (who leaves the CPU), SCHED_WAKING (who
+ * wakes another) or SPIKE (who is there when a trigger is hit), where the session
+ * has that, too. See stack.h.
  */
 #ifndef HFTMON_ABI_SOURCE_H
 #define HFTMON_ABI_SOURCE_H
@@ -68,7 +73,10 @@
 	X(BLOCK_RQ_ISSUE, "block_rq_issue")				\
 	X(BLOCK_RQ_COMPLETE, "block_rq_complete")			\
 	X(SYS_ENTER, "sys_enter")					\
-	X(SYS_EXIT, "sys_exit")
+	X(SYS_EXIT, "sys_exit")						\
+	X(STACK_SWITCH, "stack_switch")					\
+	X(STACK_WAKING, "stack_waking")					\
+	X(STACK_SPIKE, "stack_spike")
 
 enum hftmon_source {
 #define HFTMON_SOURCE_ENUM(id, name) HFTMON_SOURCE_##id,
@@ -78,6 +86,10 @@ enum hftmon_source {
 };
 
 #define HFTMON_SOURCE_BIT(source) (1ull << (source))
+#define HFTMON_SOURCE_STACKS \
+	(HFTMON_SOURCE_BIT(HFTMON_SOURCE_STACK_SWITCH) | \
+	 HFTMON_SOURCE_BIT(HFTMON_SOURCE_STACK_WAKING) | \
+	 HFTMON_SOURCE_BIT(HFTMON_SOURCE_STACK_SPIKE))
 #define HFTMON_SOURCE_ALL (HFTMON_SOURCE_BIT(HFTMON_SOURCE_COUNT) - 1)
 
 /* Values of hftmon_source_status.state. */

@@ -74,6 +74,7 @@ void arguments() {
     check_argument<hftmon_trigger>(HFTMON_IOC_TRIGGER, "TRIGGER");
     check_argument<hftmon_spikes>(HFTMON_IOC_SPIKES, "SPIKES");
     check_argument<hftmon_costs>(HFTMON_IOC_COSTS, "COSTS");
+    check_argument<hftmon_stacks>(HFTMON_IOC_STACKS, "STACKS");
 
     Device device;
     for (const unsigned nr : {12u, 13u, 100u, 255u}) {

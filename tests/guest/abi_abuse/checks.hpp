@@ -15,6 +15,7 @@ void states();
 // mappings.cpp
 void mappings();
 /// Mappings that outlive what they belong to.
+void stack_tables();
 void afterlife();
 /// Those of durations that the kernel counts.
 void histograms();

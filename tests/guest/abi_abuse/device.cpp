@@ -27,7 +27,7 @@ Device::~Device() { ::close(fd_); }
 hftmon_setup good_setup() {
     auto setup = sized<hftmon_setup>();
     setup.mode = HFTMON_MODE_STREAM;
-    setup.sources = HFTMON_SOURCE_ALL;
+    setup.sources = HFTMON_SOURCE_ALL & ~HFTMON_SOURCE_STACKS;
     setup.ring_records = kRecords;
     setup.wakeup_records = kRecords / 2;
     return setup;

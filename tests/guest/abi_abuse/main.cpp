@@ -14,6 +14,7 @@ int main() {
     lists();
     states();
     mappings();
+    stack_tables();
     afterlife();
     histograms();
     lying_reader();

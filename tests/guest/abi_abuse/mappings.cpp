@@ -60,7 +60,9 @@ void mappings() {
     }
     expect_map(ENXIO, device, HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_HISTOGRAMS), kPage, kRead, MAP_SHARED,
                "histograms of a session without");
-    for (const unsigned region : {4u, 7u, 15u}) {
+    expect_map(ENXIO, device, HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_USER_STACKS), kPage, kRead, MAP_SHARED,
+               "stacks of a session without");
+    for (const unsigned region : {6u, 7u, 15u}) {
         expect_map(EINVAL, device, HFTMON_MMAP_OFFSET(0, region), kPage, kRead, MAP_SHARED,
                    fmt::format("region {}", region));
     }
@@ -109,6 +111,53 @@ void mappings() {
     verdict(signal_of([&] { touch(reader.get()); }) == SIGSEGV, "nor the reader page");
     verdict(signal_of([&] { *static_cast<volatile char*>(control.get()) = 1; }) == SIGSEGV,
             "writing to the control page kills");
+}
+
+void stack_tables() {
+    Device device;
+    auto setup = good_setup();
+    setup.sources |= HFTMON_SOURCE_STACKS;
+    constexpr auto kKernelAt = HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_KERNEL_STACKS);
+    constexpr auto kUserAt = HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_USER_STACKS);
+    constexpr int kRead = PROT_READ, kWrite = PROT_READ | PROT_WRITE;
+    auto stacks = sized<hftmon_stacks>();
+    expect(ENODEV, device.call(HFTMON_IOC_STACKS, &stacks), "STACKS before SETUP");
+    expect_map(ENXIO, device, kUserAt, kPage, kRead, MAP_SHARED, "stacks before SETUP");
+    expect(0, device.call(HFTMON_IOC_SETUP, &setup), "SETUP with stacks");
+    expect(0, device.call(HFTMON_IOC_STACKS, &stacks), "STACKS");
+    verdict(stacks.slots >= 256 && stacks.kernel_used == 0 && stacks.taken == 0, "the tables are empty");
+    const std::size_t bytes = std::size_t{stacks.slots} * sizeof(hftmon_stack);
+    for (const std::uint64_t at : {kKernelAt, kUserAt}) {
+        expect_map(EPERM, device, at, bytes, kWrite, MAP_SHARED, "writable stacks");
+        expect_map(EPERM, device, at, bytes, kRead | PROT_EXEC, MAP_SHARED, "executable stacks");
+        expect_map(EINVAL, device, at, bytes, kRead, MAP_PRIVATE, "private stacks");
+        expect_map(EINVAL, device, at, bytes + kPage, kRead, MAP_SHARED, "more than the stacks");
+        expect_map(EINVAL, device, at + kPage, kPage, kRead, MAP_SHARED, "the second page of the stacks");
+        expect_map(ENXIO, device, at + HFTMON_MMAP_OFFSET(1, 0), kPage, kRead, MAP_SHARED, "stacks of another CPU");
+    }
+    const Map map(device.fd(), kKernelAt, bytes, kRead);
+    verdict(map.mapped() && device.call(HFTMON_IOC_START) == 0, "the kernel's stacks, mapped");
+    if (!map.mapped()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    // A second session shares the tables, and they outlive its end.
+    {
+        Device other;
+        expect(0, other.call(HFTMON_IOC_SETUP, &setup), "SETUP of another session with stacks");
+        expect(0, other.call(HFTMON_IOC_START), "START of it");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    expect(0, device.call(HFTMON_IOC_STOP), "STOP");
+    expect(0, device.call(HFTMON_IOC_STACKS, &stacks), "STACKS after STOP");
+    const auto* table = static_cast<const hftmon_stack*>(map.get());
+    std::uint32_t whole = 0, odd = 0;
+    for (std::uint32_t slot = 0; slot < stacks.slots; ++slot) {
+        whole += table[slot].state == HFTMON_STACK_WHOLE;
+        odd += table[slot].state == HFTMON_STACK_BUSY || table[slot].state > HFTMON_STACK_WHOLE ||
+               table[slot].depth > HFTMON_STACK_DEPTH;
+    }
+    verdict(whole == stacks.kernel_used && whole > 0 && odd == 0, "as many stacks as STACKS tells");
+    verdict(stacks.taken > stacks.kernel_used && stacks.missed == 0, "all found room");
+    expect(EACCES, ::mprotect(map.get(), bytes, kWrite), "mprotect of the stacks to writable");
 }
 
 void afterlife() {

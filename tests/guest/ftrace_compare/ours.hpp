@@ -47,6 +47,7 @@ private:
     void fill(const hftmon::EventHeader&, const hftmon::NmiEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::SpikeEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::ShedEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::StackEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::HrtimerStartEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::FunctionEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::NapiEvent&, Item&);

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Stacks: where threads block and who wakes them, against /proc/TID/stack, ftrace and
+# what the program says of itself.
+# timeout: 240
+# module: loaded
+# shellcheck source=tests/guest/lib.sh disable=SC2016
+. "$(dirname "$0")/lib.sh"
+
+# functions_of PART: of lines of hftctl dump, the names of that part, a line each.
+functions_of() {
+	sed -n "s/.* $1=\([^ ]*\).*/\1/p" | tr ';' '\n'
+}
+
+# blocked NAME: a thread that blocks in that call.
+blocked() {
+	local name=$1 tid frames line
+	check "$name, recorded" hftctl record -e bills,stack -o "$WORK/$name.hft" --ring 16M -- bash -c '
+		"$1/stacked" "$2" >"$3.said" &
+		sleep 1.5
+		cat "/proc/$!/stack" >"$3.proc"
+		kill $!' - "$BIN" "$name" "$WORK/$name"
+	hftctl dump "$WORK/$name.hft" >"$WORK/$name.txt"
+	read -r tid frames <"$WORK/$name.said"
+	line=$(grep " stack of=sched_switch tid=$tid .* user=${frames// /;}" "$WORK/$name.txt" | head -n 1)
+	if [[ -n $line ]]; then
+		ok "$name: in the program, it is where it says"
+	else
+		not_ok "$name: in the program, it is where it says"
+		note "wanted user=${frames// /;}"
+		grep " stack of=sched_switch tid=$tid " "$WORK/$name.txt" | head -n 5 | sed 's/^/#   /'
+	fi
+	ends_with "$name: in the kernel, it is where /proc says" "$(functions_of kernel <<<"$line")" \
+		"$(sed 's/^\[<0>\] //; s/+.*//' "$WORK/$name.proc")"
+}
+
+# ends_with WHAT GOT WANTED: of lists of functions; at most four inner ones more, those
+# of the scheduler itself, which others leave out.
+ends_with() {
+	local what=$1 got=$2 wanted=$3 more
+	more=$(($(wc -l <<<"$got") - $(wc -l <<<"$wanted")))
+	if [[ -n $wanted && $got == *"$wanted" ]] && ((more >= 0 && more <= 4)); then
+		ok "$what"
+	else
+		not_ok "$what"
+		note "got    ${got//$'\n'/;}" "wanted ${wanted//$'\n'/;}"
+	fi
+}
+
+for name in nanosleep futex pipe poll; do
+	blocked "$name"
+done
+
+# Who wakes: ftrace sees the same.
+mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing
+cd /sys/kernel/tracing || exit
+echo 'stacktrace if comm == "stacked"' >events/sched/sched_waking/trigger
+echo >trace
+cd - >/dev/null || exit
+check "a waker, recorded" hftctl record -e bills,stack -o "$WORK/wake.hft" --ring 16M -- \
+	bash -c '"$1/stacked" wake >"$2"' - "$BIN" "$WORK/wake.said"
+cat /sys/kernel/tracing/trace >"$WORK/wake.ftrace"
+echo '!stacktrace' >/sys/kernel/tracing/events/sched/sched_waking/trigger
+hftctl dump "$WORK/wake.hft" >"$WORK/wake.txt"
+read -r tid frames <"$WORK/wake.said"
+line=$(grep " stack of=sched_waking tid=$tid .* user=${frames// /;}" "$WORK/wake.txt" | head -n 1)
+ends_with "who wakes: the program's part, and the kernel's as ftrace has it" "$(functions_of kernel <<<"$line")" \
+	"$(awk -v tid="$tid" '/stack trace/ { ours = $1 ~ "-" tid "$"; n = 0 }
+		ours && $1 == "=>" { stack = n++ ? stack "\n" $2 : $2 } END { print stack }' "$WORK/wake.ftrace" | grep -v '^trace_event_raw\|^__traceiter')"
+is "each waking of that thread's is followed by a stack of it" \
+	"$(grep -c " stack of=sched_waking tid=$tid " "$WORK/wake.txt")" \
+	"$(grep -c " sched_waking .* waker_tid=$tid " "$WORK/wake.txt")"
+
+# Who is there when a trigger is hit, though the ring freezes at once.
+status=0
+hftctl record --flight -e bills,stack --trigger run_queue:1us --tail 0s -o "$WORK/spike.hft" 2>"$WORK/stderr" || status=$?
+is "a trigger is hit" "$status" 3
+hftctl dump "$WORK/spike.hft" >"$WORK/spike.txt"
+cpu=$(sed -n 's/.* \(\[[0-9]*\]\) spike .*/\1/p' "$WORK/spike.txt" | head -n 1)
+check "its record is followed by a stack" grep -q ' stack of=spike .*kernel=.*schedule' <(
+	grep -F " $cpu " "$WORK/spike.txt" | grep -A1 ' spike ' | tail -n 1)
+
+# More different stacks than there is room for.
+PARAMETER=/sys/module/hftmon/parameters/stack_entries
+entries=$(cat "$PARAMETER")
+echo 1 >"$PARAMETER"
+load stress-ng --quiet --timeout 60 --temp-path "$WORK" --sock 1 --pipe 1 --fork 1 --poll 1 --futex 1 --shm 1
+status=0
+hftctl record -e bills,stack -o "$WORK/full.hft" --ring 16M -d 4s 2>"$WORK/stderr" || status=$?
+unload
+echo "$entries" >"$PARAMETER"
+is "recorded with little room" "$status" 0
+check "it is told how many stacks found none" grep -qE '^[0-9]+ of [0-9]+ stacks are missing.*stack_entries' "$WORK/stderr"
+sed 's/^/#   /' "$WORK/stderr"
+hftctl dump "$WORK/full.hft" >"$WORK/full.txt"
+is "no stack is told that is not there" "$(grep -cE ' (kernel|user)=#' "$WORK/full.txt")" 0
+at_most "and there are not more than had room" \
+	"$(sed -n 's/.* user=\([^ ]*\).*/\1/p' "$WORK/full.txt" | sort -u | wc -l)" 256
+nothing_left "at the end"
+finish
