@@ -9,6 +9,7 @@
  * then stand there twice.
  */
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/jhash.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -34,7 +35,7 @@ MODULE_PARM_DESC(stack_entries,
 		 "Different stacks that are kept, in the kernel and in programs each, a power of two from 256 to 1048576 (default 8192; 256 bytes each)");
 
 #define MIN_ENTRIES 256u
-#define MAX_ENTRIES (1u << 20)
+#define MAX_ENTRIES ((unsigned int)BIT(20))
 
 /* Entries that are looked at for one stack. */
 #define PROBED_ENTRIES 16
@@ -261,7 +262,7 @@ int hftmon_stacks_get(void)
 			goto err_free;
 		entries = wanted;
 		for_each_possible_cpu(cpu)
-			*per_cpu_ptr(&stack_counts, cpu) = (struct stack_counts){};
+			memset(per_cpu_ptr(&stack_counts, cpu), 0, sizeof(struct stack_counts));
 	}
 	holders++;
 	mutex_unlock(&stacks_lock);

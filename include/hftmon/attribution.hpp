@@ -25,6 +25,7 @@ struct Delay {
     TscTime enqueued{};     ///< stood in a run queue from here on, if is_enqueued
     Waking waking;          ///< kTimer, kWaking, kNewThread
     Tid preempted_by{};     ///< kPreempted; 0 is the idle thread
+    StackIds left;          ///< where it was when it left its CPU before, if stacks were recorded
     std::vector<Hop> hops;  ///< CPUs that it waited on, from the waking or the switch-out on
 
     [[nodiscard]] TscTicks length() const noexcept { return end - start; }

@@ -182,6 +182,8 @@ public:
     /// `tid`, if it is the bottom thread, has another priority from `time` on,
     /// which another CPU may have told.
     void set_bottom_priority(TscTime time, Tid tid, std::int16_t prio);
+    /// Asked to wake, the last one from here.
+    void set_woken(Tid tid) noexcept { woken_ = tid; }
     /// The bottom thread got another id (exec by a thread that did not lead).
     void rename_bottom(Tid tid) noexcept;
 
@@ -190,6 +192,7 @@ public:
     [[nodiscard]] CpuId cpu() const noexcept { return cpu_; }
     [[nodiscard]] bool begun() const noexcept { return begun_; }
     [[nodiscard]] bool partial() const noexcept { return partial_; }
+    [[nodiscard]] Tid woken() const noexcept { return woken_; }
     [[nodiscard]] TscTime first() const noexcept { return first_; }
     [[nodiscard]] TscTime last() const noexcept { return last_; }
     /// End of the last gap; 0 when there was none.
@@ -251,6 +254,7 @@ private:
     CpuId cpu_;
     bool begun_ = false;
     bool partial_ = false;
+    Tid woken_{};
     std::uint8_t hidden_rank_ = 0;  // highest level that may be open unseen since resync_
     std::size_t depth_ = 1;
     TscTime first_{};

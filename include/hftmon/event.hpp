@@ -157,9 +157,14 @@ struct SpikeEvent {
 /// From now on these sources are not recorded on this CPU, to keep to the budget; see abi/cost.h.
 struct ShedEvent { std::uint64_t sources; std::uint32_t spent_ppm, budget_ppm; };
 enum class StackOf : std::uint8_t { kSwitch, kWaking, kSpike };
+/// Numbers of a StackTable; 0: there is none, it found no room or is hidden.
+struct StackIds {
+    std::uint32_t kernel = 0, user = 0;
+    [[nodiscard]] bool any() const noexcept { return kernel != 0 || user != 0; }
+};
 /// Where a thread was at the last such event of this CPU before: who left, who woke
-/// another, who ran. Numbers of a StackTable; 0: there is none, it found no room or is hidden.
-struct StackEvent { StackOf of; Tid tid; std::uint32_t kernel, user; };
+/// another, who ran.
+struct StackEvent { StackOf of; Tid tid; StackIds stack; };
 // clang-format on
 
 using EventBody = std::variant<GapEvent, CpuStateEvent, SchedSwitchEvent, SchedWakeEvent, SchedMigrateEvent,

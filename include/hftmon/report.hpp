@@ -7,6 +7,8 @@
 #include "hftmon/analyzer.hpp"
 #include "hftmon/attribution.hpp"
 #include "hftmon/clock.hpp"
+#include "hftmon/functions.hpp"
+#include "hftmon/stacks.hpp"
 
 namespace hftmon {
 
@@ -16,6 +18,9 @@ struct ReportContext {
     const IrqNames& irqs;
     TscTime origin;               ///< times are given from here on; usually Timeline::first()
     bool has_wall_clock = false;  ///< the clock is tied to CLOCK_REALTIME: it is shown, too
+    /// Both or neither: stacks are told where they are known.
+    const StackTable* stacks = nullptr;
+    const FunctionNames* functions = nullptr;
 };
 
 /// A bill as a table, several lines, each ended by a newline. The times and the

@@ -38,6 +38,7 @@ struct Waking {
     Context context = Context::kTask;
     Cause source;         ///< what owned that CPU: the interrupt, or the waker itself
     TimerCallback timer;  ///< active: the waking came from this timer's callback
+    StackIds stack;       ///< where the waker, or what it was interrupted by, was
 };
 
 /// From `since` on the thread waited on this CPU.
@@ -75,6 +76,7 @@ struct Thread {
     std::array<TscTicks, kThreadStates> spent{};  ///< per state, up to `since`
     SuspendedSoftirq softirq;
     Waking pending;  ///< valid when waking_pending
+    StackIds left;   ///< where it was when it last left a CPU
     Wait wait;       ///< valid when kRunnable
 
     /// Ends the present state at `time`, which must not be before `since`.

@@ -255,6 +255,7 @@ void describe_wait(const Thread& thread, Delay& delay) {
     delay.enqueued = wait.enqueued;
     delay.waking = wait.waking;
     delay.preempted_by = wait.preempted_by;
+    delay.left = thread.left;
     delay.hops = wait.hops;
 }
 

@@ -41,6 +41,7 @@ Thread* Timeline::leave_cpu(const SchedSwitchEvent& event, CpuId cpu) {
         ++anomalies_.wrong_prev;
     thread.assumed = false;
     thread.cpu = cpu;
+    thread.left = {};
     thread.prio = event.prev_prio;
     thread.policy = event.prev_policy;
     if ((event.prev_state & kTaskDead) != 0) {
@@ -171,7 +172,8 @@ void Timeline::apply(const EventHeader& header, const SchedWakeEvent& event) {
                   .cpu = header.cpu,
                   .context = event.context,
                   .source = cpu->owner(),
-                  .timer = cpu->timer()};
+                  .timer = cpu->timer(),
+                  .stack = {}};
     if (event.stage == WakeStage::kWakeupNew) {
         Thread& thread = threads_.at(event.tid, now_);
         waking.timer.active = false;
@@ -183,6 +185,7 @@ void Timeline::apply(const EventHeader& header, const SchedWakeEvent& event) {
     Thread& thread = threads_.at(event.tid, now_);
     thread.prio = event.prio;
     const bool is_waking = event.stage == WakeStage::kWaking;
+    if (is_waking) cpu->set_woken(event.tid);
     switch (thread.state) {
         case ThreadState::kRunning:
             // Either it has not given the CPU away and goes on, which a wakeup
@@ -212,6 +215,25 @@ void Timeline::apply(const EventHeader& header, const SchedWakeEvent& event) {
             begin_wakeup(thread, waking, StartReason::kUnseen, event.target);
             enqueue(thread, event.target);
             break;
+    }
+}
+
+/// Follows its event at once: nothing else has become of the thread.
+void Timeline::apply(const EventHeader& header, const StackEvent& event) {
+    const CpuTimeline* cpu = admit(header);
+    if (!cpu) return;
+    if (!valid(event.tid)) {
+        ++anomalies_.bad_ids;
+        return;
+    }
+    if (event.of == StackOf::kSwitch) {
+        Thread* thread = threads_.find(event.tid);
+        if (thread && thread->state != ThreadState::kRunning) thread->left = event.stack;
+    } else if (event.of == StackOf::kWaking) {
+        Thread* thread = threads_.find(cpu->woken());
+        if (!thread || (!thread->waking_pending && thread->state != ThreadState::kRunnable)) return;
+        Waking& waking = thread->waking_pending ? thread->pending : thread->wait.waking;
+        if (waking.cpu == header.cpu && waking.waker == event.tid && !waking.stack.any()) waking.stack = event.stack;
     }
 }
 

@@ -2,11 +2,13 @@
 #include "hftmon/event_text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <bit>
 #include <iterator>
 
 #include "hftmon/histogram.hpp"
+#include "lib/report/stack_text.hpp"
 
 namespace hftmon {
 
@@ -159,7 +161,7 @@ public:
     void operator()(const StackEvent& e) {
         static constexpr std::string_view kOf[] = {"sched_switch", "sched_waking", "spike"};
         put("stack of={} {}{}{}", kOf[static_cast<std::size_t>(e.of)], thread("", e.tid),
-            stack(StackPart::kKernel, e.kernel), stack(StackPart::kUser, e.user));
+            stack(StackPart::kKernel, e.stack.kernel), stack(StackPart::kUser, e.stack.user));
     }
     void operator()(const SpikeEvent& e) {
         put("spike kind={} ticks={} {}", duration_name(e.kind), e.duration.value, thread("", e.tid));
@@ -202,31 +204,14 @@ private:
         return name.empty() ? fmt::format(" function={:#x}", address) : fmt::format(" function={}", name);
     }
 
-    /// "schedule", "e1000_watchdog[e1000]": of a frame the function alone.
-    std::string frame(StackPart part, std::uint64_t address) const {
-        const std::string_view name =
-            part == StackPart::kKernel ? names_.functions.lookup(call_site(address)) : std::string_view();
-        if (name.empty()) return fmt::format("{:#x}", address);
-        const auto module = name.find(' ');
-        return fmt::format("{}{}", name.substr(0, name.find_first_of("+ ")),
-                           module == name.npos ? "" : name.substr(module + 1));
-    }
-
     /// " kernel=schedule;do_nanosleep"; its number, when the stack is not known.
     std::string stack(StackPart part, std::uint32_t id) const {
         if (id == 0) return "";
-        std::string text = part == StackPart::kKernel ? " kernel=" : " user=";
+        const char* key = part == StackPart::kKernel ? "kernel" : "user";
         const Stack* stack = names_.stacks.lookup(part, id);
-        if (stack == nullptr) return text + fmt::format("#{}", id);
-        bool is_first = true;
-        for (const std::uint64_t address : stack->frames) {
-            const std::string name = frame(part, address);
-            if (is_first && name.starts_with("__traceiter_")) continue;  // it called the probe
-            if (!is_first) text += ';';
-            text += name;
-            is_first = false;
-        }
-        return stack->cut ? text + ";..." : text;
+        if (stack == nullptr) return fmt::format(" {}=#{}", key, id);
+        return fmt::format(" {}={}{}", key, fmt::join(frame_names(*stack, names_.functions), ";"),
+                           stack->cut ? ";..." : "");
     }
 
     /// "prev_tid=12 prev_comm="name"", the name only when it is known.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The keys are a promise: docs/json.md.
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "hftmon/report.hpp"
+#include "lib/report/stack_text.hpp"
 
 namespace hftmon {
 namespace {
@@ -54,6 +56,7 @@ public:
         const bool has_waker = delay.reason != StartReason::kPreempted && delay.reason != StartReason::kUnseen;
         json["waking"] = has_waker ? waking(bill) : Json(nullptr);
         json["preempted_by"] = delay.reason == StartReason::kPreempted ? thread_of(bill.other) : Json(nullptr);
+        json["left_in"] = stack(delay.left);
         json["enqueued"] = delay.is_enqueued ? time(delay.enqueued) : Json(nullptr);
         json["waited_on"] = Json::array();
         for (const Hop& hop : delay.hops)
@@ -124,6 +127,17 @@ private:
         return json;
     }
 
+    [[nodiscard]] Json stack(const StackIds& ids) const {
+        if (!ids.any() || !context_.stacks || !context_.functions) return nullptr;
+        Json json = Json::object();
+        for (const auto& [key, part, id] :
+             {std::tuple("kernel", StackPart::kKernel, ids.kernel), std::tuple("user", StackPart::kUser, ids.user)}) {
+            const Stack* stack = context_.stacks->lookup(part, id);
+            json[key] = stack ? Json(frame_names(*stack, *context_.functions)) : Json(nullptr);
+        }
+        return json;
+    }
+
     [[nodiscard]] Json waking(const Bill& bill) const {
         const Waking& waking = bill.delay.waking;
         Json json{{"time", time(waking.time)},
@@ -131,6 +145,7 @@ private:
                   {"cpu", waking.cpu.value},
                   {"context", name_of(kContextNames, waking.context)},
                   {"source", owner(waking.source.kind, waking.source.subject)}};
+        json["stack"] = stack(waking.stack);
         json["timer_expiry"] = waking.timer.active ? time(waking.timer.expiry) : Json(nullptr);
         return json;
     }

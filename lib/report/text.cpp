@@ -6,9 +6,12 @@
 #include <ctime>
 #include <iterator>
 #include <numeric>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hftmon/report.hpp"
+#include "lib/report/stack_text.hpp"
 
 namespace hftmon {
 namespace {
@@ -174,6 +177,27 @@ std::string start_text(const Bill& bill, const IrqNames& irqs) {
     return "from its wakeup";
 }
 
+/// "  slept in futex_wait < do_futex < __x64_sys_futex < 0x401136 < ...", at most so many
+/// frames of each part; entry code and the scheduler's own functions say nothing.
+void append_stack(std::string& out, const char* what, const StackIds& ids, const ReportContext& context) {
+    constexpr std::size_t kShown = 6;
+    if (!ids.any() || !context.stacks || !context.functions) return;
+    std::string text;
+    for (const auto& [part, id] : {std::pair(StackPart::kKernel, ids.kernel), std::pair(StackPart::kUser, ids.user)}) {
+        const Stack* stack = context.stacks->lookup(part, id);
+        if (!stack) continue;
+        std::size_t shown = 0;
+        for (const std::string& name : frame_names(*stack, *context.functions)) {
+            static constexpr std::string_view kDull[] = {"__schedule", "schedule", "do_syscall_64",
+                                                         "entry_SYSCALL_64_after_hwframe"};
+            if (std::ranges::count(kDull, name) != 0) continue;
+            text += (text.empty() ? "" : " < ") + (shown == kShown ? std::string("...") : name);
+            if (shown++ == kShown) break;
+        }
+    }
+    if (!text.empty()) out += fmt::format("  {} {}\n", what, text);
+}
+
 void append_incomplete(std::string& out, const Bill& bill) {
     constexpr const char* kReasons[] = {"records are missing inside this delay, it may have run meanwhile",
                                         "the waking was not seen, the delay began earlier",
@@ -280,6 +304,9 @@ std::string to_text(const Bill& bill, const ReportContext& context) {
         delay.cpu.value, is_wakeup ? "due" : "from", moment_text(delay.start, context), start_text(bill, context.irqs));
     if (delay.hops.size() > 1) out += fmt::format(", moved {}x while waiting", delay.hops.size() - 1);
     out += '\n';
+    append_stack(out, is_wakeup ? "slept in" : "was in", delay.left, context);
+    if (delay.reason == StartReason::kTimer || delay.reason == StartReason::kWaking)
+        append_stack(out, "woken in", delay.waking.stack, context);
     append_table(out, bill, context);
     append_after(out, bill, context);
     append_incomplete(out, bill);

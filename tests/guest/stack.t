@@ -65,11 +65,20 @@ hftctl dump "$WORK/wake.hft" >"$WORK/wake.txt"
 read -r tid frames <"$WORK/wake.said"
 line=$(grep " stack of=sched_waking tid=$tid .* user=${frames// /;}" "$WORK/wake.txt" | head -n 1)
 ends_with "who wakes: the program's part, and the kernel's as ftrace has it" "$(functions_of kernel <<<"$line")" \
-	"$(awk -v tid="$tid" '/stack trace/ { ours = $1 ~ "-" tid "$"; n = 0 }
-		ours && $1 == "=>" { stack = n++ ? stack "\n" $2 : $2 } END { print stack }' "$WORK/wake.ftrace" | grep -v '^trace_event_raw\|^__traceiter')"
+	"$(awk -v tid="$tid" '/stack trace/ { ours = $1 ~ "-" tid "$"; stack = "" }
+		ours && $1 == "=>" { stack = stack $2 "\n"; if (/futex_wake/) best = 1 }
+		best && ours && /entry_SYSCALL/ { printf "%s", stack; exit }' "$WORK/wake.ftrace" | grep -v '^trace_event_raw\|^__traceiter')"
 is "each waking of that thread's is followed by a stack of it" \
 	"$(grep -c " stack of=sched_waking tid=$tid " "$WORK/wake.txt")" \
 	"$(grep -c " sched_waking .* waker_tid=$tid " "$WORK/wake.txt")"
+
+hftctl spikes -i "$WORK/wake.hft" --over 1ns --top 1000000 --json >"$WORK/wake.json"
+at_least "the bill of the thread that was woken tells where" "$(jq --argjson tid "$tid" --arg said "${frames// /;}" \
+	'[.bills[] | select(.waking.waker.tid == $tid and (.waking.stack.user // [] | .[0:4] | join(";")) == $said)] | length' \
+	"$WORK/wake.json")" 1
+at_least "and where it had slept" "$(jq --argjson tid "$tid" \
+	'[.bills[] | select(.waking.waker.tid == $tid and (.left_in.kernel // [] | index("futex_wait")))] | length' \
+	"$WORK/wake.json")" 1
 
 # Who is there when a trigger is hit, though the ring freezes at once.
 status=0

@@ -85,6 +85,8 @@ inline void write_sample(const std::string& path) {
     BOOST_REQUIRE(writer->clock(clock_sync(5'000, 1'400)));
     BOOST_REQUIRE(writer->irqs(std::vector<IrqName>{{34, "eth0-rx-3, hftmon"}}));
     BOOST_REQUIRE(writer->functions(std::vector<FunctionName>{{0xffffffff81000010, "second"}, {0x10, "first [mod]"}}));
+    BOOST_REQUIRE(writer->stacks(std::vector<Stack>{{StackPart::kKernel, 7, true, {0xffffffff81000011, 0x12}},
+                                                    {StackPart::kUser, 7, false, {0x401136}}}));
     BOOST_REQUIRE(writer->stats(sample_stats()));
     BOOST_REQUIRE(writer->finish(Nanoseconds(1'700'000'001'000'000'000)));
 }

@@ -74,6 +74,9 @@ BOOST_FIXTURE_TEST_CASE(everything_comes_back, SampleFile) {
     BOOST_TEST((std::vector(reader->irqs().begin(), reader->irqs().end()) == irqs));
     const std::vector<FunctionName> functions{{0xffffffff81000010, "second"}, {0x10, "first [mod]"}};
     BOOST_TEST((std::vector(reader->functions().begin(), reader->functions().end()) == functions));
+    const std::vector<Stack> stacks{{StackPart::kKernel, 7, true, {0xffffffff81000011, 0x12}},
+                                    {StackPart::kUser, 7, false, {0x401136}}};
+    BOOST_TEST((std::vector(reader->stacks().begin(), reader->stacks().end()) == stacks));
     BOOST_TEST((reader->stats() == sample_stats()));
 
     auto streams = reader->streams();

@@ -400,8 +400,8 @@ BOOST_AUTO_TEST_CASE(where_a_thread_was) {
     const auto stack = std::get<StackEvent>(good(run).body);
     BOOST_CHECK(stack.of == StackOf::kWaking);
     BOOST_TEST(stack.tid == Tid{12});
-    BOOST_TEST(stack.kernel == 34u);
-    BOOST_TEST(stack.user == 56u);
+    BOOST_TEST(stack.stack.kernel == 34u);
+    BOOST_TEST(stack.stack.user == 56u);
     bad(HFTMON_REC_STACK, [](Record& r) { r.flags = HFTMON_STACK_OF_END; });
 }
 

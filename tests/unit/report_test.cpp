@@ -44,6 +44,40 @@ struct Told {
 
 BOOST_AUTO_TEST_SUITE(report_test)
 
+/// It slept in one place, was woken in another, and another thread in a third.
+Trace story_with_stacks() {
+    Trace t = Trace().cpu(2).at(1000).runs(kRt).at(2000).to(kLow).stack(HFTMON_STACK_OF_SWITCH, kRt, 1, 1);
+    t.at(5000).waking(kHog, 2).stack(HFTMON_STACK_OF_WAKING, kLow, 3).wakeup(kHog, 2);
+    t.at(10'000).waking(kRt, 2).stack(HFTMON_STACK_OF_WAKING, kLow, 2, 2).wakeup(kRt, 2);
+    return t.at(71'000).to(kRt).stack(HFTMON_STACK_OF_SWITCH, kLow, 3).at(90'000).to(kIdle);
+}
+
+BOOST_AUTO_TEST_CASE(where_it_slept_and_was_woken) {
+    Told told(story_with_stacks());
+    StackTable stacks;
+    stacks.learn(std::vector<Stack>{{StackPart::kKernel, 1, false, {0x1001, 0x2001, 0x3001}},
+                                    {StackPart::kKernel, 2, false, {0x9001, 0x4001, 0x5001}},
+                                    {StackPart::kKernel, 3, false, {0x6001}},
+                                    {StackPart::kUser, 1, true, {0x401000, 0x402000}}});
+    FunctionNames functions;
+    functions.learn(std::vector<FunctionName>{{0x1000, "__schedule+0x10"},
+                                              {0x2000, "do_sleep+0x20"},
+                                              {0x3000, "entry [mod]"},
+                                              {0x4000, "wake"},
+                                              {0x9000, "__traceiter_sched_waking+0x2"}});
+    BOOST_TEST(told.text().find("slept in") == std::string::npos);
+    told.context.stacks = &stacks;
+    told.context.functions = &functions;
+    const std::string text = told.text();
+    BOOST_TEST(text.find("\n  slept in do_sleep < entry[mod] < 0x401000 < 0x402000\n"
+                         "  woken in wake < 0x5001\n") != std::string::npos,
+               text);
+    const auto json = nlohmann::json::parse(to_json(told.bill(), told.context));
+    BOOST_TEST(json["left_in"].dump() ==
+               R"({"kernel":["__schedule","do_sleep","entry[mod]"],"user":["0x401000","0x402000"]})");
+    BOOST_TEST(json["waking"]["stack"].dump() == R"({"kernel":["wake","0x5001"],"user":null})");
+}
+
 BOOST_AUTO_TEST_CASE(a_bill_reads_like_a_bill) {
     const std::string expected =
         "cyclictest/1234 (FIFO 80) woke 63.000 us late on CPU 2, due +0.000007 s\n"

@@ -119,6 +119,13 @@ public:
         add(HFTMON_REC_SHED).shed = {sources, 20'000, 10'000};
         return runs(now);
     }
+    /// Of the last such event, of who is told by it.
+    Trace& stack(hftmon_stack_of of, Who who, std::uint32_t kernel, std::uint32_t user = 0) {
+        Record& r = add(HFTMON_REC_STACK);
+        r.flags = static_cast<std::uint16_t>(of);
+        r.stack = {who.tid, kernel, user, 0};
+        return *this;
+    }
     /// Positions of this CPU jump.
     Trace& skip(std::uint64_t positions) { return positions_at(cpu_) += positions, *this; }
     /// The builder's idea of who runs, without a record.

@@ -33,11 +33,10 @@ struct SpikesOptions {
 };
 
 /// A delay over the threshold makes the exit status kExitThreshold.
-/// `clock`: tells the times. `about`: the capture; null when live, where the bills
+/// `about`: the capture; null when live, where the bills
 /// have been shown as they came. `summary`: last lines of the text.
-int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer, const hftmon::TscClock& clock,
-                  bool has_wall_clock, const nlohmann::ordered_json& about, const std::string& summary) {
-    const hftmon::ReportContext context{clock, analyzer.irqs(), analyzer.timeline().first(), has_wall_clock};
+int finish_report(const SpikesOptions& options, const hftmon::Analyzer& analyzer, const hftmon::ReportContext& context,
+                  const nlohmann::ordered_json& about, const std::string& summary) {
     if (options.json) {
         // The library's object, with two keys more before its last brace.
         std::string json = hftmon::to_json(analyzer, context);
@@ -141,7 +140,17 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
     auto about = about_json(capture->meta(), capture->stats());
     about["not_captured"] = missing_sources;
     for (const hftmon::Tid tid : subjects) about["subjects"].push_back(tid.value);
-    return finish_report(options, analyzer, analyzer.clock(), !capture->clock_syncs().empty(), about,
+    hftmon::StackTable stacks;
+    stacks.learn(capture->stacks());
+    hftmon::FunctionNames functions;
+    functions.learn(capture->functions());
+    const hftmon::ReportContext context{.clock = analyzer.clock(),
+                                        .irqs = analyzer.irqs(),
+                                        .origin = analyzer.timeline().first(),
+                                        .has_wall_clock = !capture->clock_syncs().empty(),
+                                        .stacks = &stacks,
+                                        .functions = &functions};
+    return finish_report(options, analyzer, context, about,
                          capture->stats() ? to_text(summarize(capture->meta(), *capture->stats())) : "");
 }
 
@@ -265,7 +274,8 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     for (const auto& ring : session->rings()) lost += ring.counts().lost;
     if (lost != 0) tell("note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
     if (live.late() != 0) tell("note: {} records came too late to be put in order\n", live.late());
-    return finish_report(options, analyzer, clock.reading(), true, nullptr, "");
+    const hftmon::ReportContext context{clock.reading(), analyzer.irqs(), analyzer.timeline().first(), true};
+    return finish_report(options, analyzer, context, nullptr, "");
 }
 
 int run_spikes(const SpikesOptions& options, const std::vector<std::string>& command) {
