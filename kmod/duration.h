@@ -113,7 +113,7 @@ static __always_inline void hftmon_duration_exit(unsigned int kind, u32 cause)
 
 /* Threads: duration_thread.c; behind the static key, see probe_sched.c. */
 void hftmon_duration_switch(const struct task_struct *prev, const struct task_struct *next,
-			    bool runnable, bool dead);
+			    bool runnable, bool dead, u64 now);
 void hftmon_duration_waking(const struct task_struct *task);
 void hftmon_duration_wakeup(const struct task_struct *task);
 void hftmon_duration_wakeup_new(const struct task_struct *task);

@@ -138,10 +138,9 @@ static __always_inline void switch_in(u32 tid, u32 prev_tid, u64 now)
 }
 
 static noinline void count_switch(const struct task_struct *prev, const struct task_struct *next,
-				  bool runnable, bool dead)
+				  bool runnable, bool dead, u64 now)
 {
 	struct hftmon_durations *here = this_cpu_ptr(&hftmon_durations);
-	u64 now = hftmon_clock();
 
 	if (prev->pid)
 		switch_out(here, prev->pid, runnable, dead, now);
@@ -151,11 +150,12 @@ static noinline void count_switch(const struct task_struct *prev, const struct t
 }
 
 static noinline void count_switch_timed(const struct task_struct *prev,
-					const struct task_struct *next, bool runnable, bool dead)
+					const struct task_struct *next, bool runnable, bool dead,
+					u64 now)
 {
 	u64 start = hftmon_meter_start();
 
-	count_switch(prev, next, runnable, dead);
+	count_switch(prev, next, runnable, dead, now);
 	hftmon_meter_stop(start, HFTMON_COST_HISTOGRAMS);
 }
 
@@ -165,18 +165,19 @@ static noinline void count_switch_timed(const struct task_struct *prev,
  * @next:     comes
  * @runnable: @prev stays in the run queue
  * @dead:     it is @prev's last switch
+ * @now:      when
  *
  * Context: the probe of sched_switch, interrupts off; some kind is counted.
  */
 void hftmon_duration_switch(const struct task_struct *prev, const struct task_struct *next,
-			    bool runnable, bool dead)
+			    bool runnable, bool dead, u64 now)
 {
 	if (!are_counted())
 		return;
 	if (hftmon_meter_due())
-		count_switch_timed(prev, next, runnable, dead);
+		count_switch_timed(prev, next, runnable, dead, now);
 	else
-		count_switch(prev, next, runnable, dead);
+		count_switch(prev, next, runnable, dead, now);
 }
 
 static void count_waking(const struct task_struct *task)

@@ -3,6 +3,7 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 
+#include "clock.h"
 #include "duration.h"
 #include "emit.h"
 #include "probes.h"
@@ -37,15 +38,16 @@ static noinline __noclone void record_switch(unsigned int slots, bool preempt,
 	hftmon_emit_hot(HFTMON_REC_SCHED_SWITCH | flags << 16, slots, tids, rest, true);
 }
 
-/* Of who leaves, for those that got the switch: not because they watch who comes. */
-static void take_stack_of_prev(const struct task_struct *prev, unsigned int slots)
+/* Of who leaves, for those that get the switch: not because they watch who comes. */
+static unsigned int find_stack_of_prev(const struct task_struct *prev, unsigned int slots,
+				       struct hftmon_record *event)
 {
-	unsigned int others = slots & ~this_cpu_read(hftmon_cpu.whole);
+	/* As emit_event(): slots in neither mask are stopping. */
+	unsigned int partial = slots & this_cpu_read(hftmon_cpu.partial);
 
-	if (others)
-		slots &= ~others | hftmon_watchers_of(prev->pid);
-	if (prev->pid)
-		hftmon_stack_take(HFTMON_STACK_OF_SWITCH, slots);
+	if (partial)
+		slots &= ~partial | hftmon_watchers_of(prev->pid);
+	return prev->pid ? hftmon_stack_find(HFTMON_STACK_OF_SWITCH, slots, event) : 0;
 }
 
 /* A thread's last switch, or durations are counted, or stacks taken. */
@@ -55,17 +57,25 @@ static noinline void other_switch(bool preempt, struct task_struct *prev, struct
 	unsigned int slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid,
 						  next->pid, 0);
 	bool dead = prev_state & TASK_DEAD;
+	struct hftmon_record stack;
+	unsigned int with_stack = 0;
+	u64 now;
 
 	if (dead)
 		hftmon_emit_dead(prev);
+	/* Before the switch is told: the time that it takes is still the old thread's. */
+	else if (static_branch_unlikely(&hftmon_stacks_taken) && slots)
+		with_stack = find_stack_of_prev(prev, slots, &stack);
+	now = hftmon_clock();
 	if (slots)
 		record_switch(slots, preempt, prev, next, prev_state);
 	else
 		hftmon_running_next(prev, next->pid);
-	if (static_branch_unlikely(&hftmon_stacks_taken) && slots && !dead)
-		take_stack_of_prev(prev, slots);
+	/* Before a trigger freezes the ring. */
+	if (with_stack)
+		hftmon_stack_write(with_stack, &stack);
 	if (static_branch_unlikely(&hftmon_durations_counted))
-		hftmon_duration_switch(prev, next, stays_runnable(prev), dead);
+		hftmon_duration_switch(prev, next, stays_runnable(prev), dead, now);
 }
 
 /* Calls nothing before the filter has passed: then it needs no stack for that. */
@@ -126,25 +136,31 @@ static __always_inline void emit_wake(unsigned int source, u16 type, struct task
 		record_wake(type, slots, task);
 }
 
+/* The stack last: what it takes is no part of the wakeup. */
 static noinline void waking_with_stack(struct task_struct *task)
 {
+	struct hftmon_record stack;
 	unsigned int slots;
 
 	preempt_disable_notrace();
 	slots = hftmon_emit_slots(HFTMON_SOURCE_SCHED_WAKING, task->pid, 0);
-	if (slots) {
+	if (slots)
 		record_wake(HFTMON_REC_SCHED_WAKING, slots, task);
-		hftmon_stack_take(HFTMON_STACK_OF_WAKING, slots);
-	}
+	if (static_branch_unlikely(&hftmon_durations_counted))
+		hftmon_duration_waking(task);
+	slots = hftmon_stack_find(HFTMON_STACK_OF_WAKING, slots, &stack);
+	if (slots)
+		hftmon_stack_write(slots, &stack);
 	preempt_enable_notrace();
 }
 
 void hftmon_probe_sched_waking(void *data, struct task_struct *task)
 {
-	if (static_branch_unlikely(&hftmon_stacks_taken))
+	if (static_branch_unlikely(&hftmon_stacks_taken)) {
 		waking_with_stack(task);
-	else
-		emit_wake(HFTMON_SOURCE_SCHED_WAKING, HFTMON_REC_SCHED_WAKING, task);
+		return;
+	}
+	emit_wake(HFTMON_SOURCE_SCHED_WAKING, HFTMON_REC_SCHED_WAKING, task);
 	if (static_branch_unlikely(&hftmon_durations_counted))
 		hftmon_duration_waking(task);
 }

@@ -40,8 +40,8 @@ MODULE_PARM_DESC(stack_entries,
 /* Entries that are looked at for one stack. */
 #define PROBED_ENTRIES 16
 
-/* Room for the probe's own frames, which are left out. */
-#define OWN_FRAMES 4
+/* Room for the probe's own frames, which are left out: a trigger's has most. */
+#define OWN_FRAMES 12
 
 DEFINE_STATIC_KEY_FALSE(hftmon_stacks_taken);
 
@@ -155,25 +155,48 @@ struct user_frame {
 	unsigned long return_address;
 };
 
+/*
+ * By hand: copy_from_user_nofault() looks at its destination, and takes a lock for
+ * that in some kernels.
+ */
+static bool read_frame(unsigned long at, struct user_frame *frame)
+{
+	const struct user_frame __user *from = (const void __user *)at;
+	bool good;
+
+	pagefault_disable();
+	good = access_ok(from, sizeof(*from)) && !__get_user(frame->next, &from->next) &&
+	       !__get_user(frame->return_address, &from->return_address);
+	pagefault_enable();
+	return good;
+}
+
+/* No code is in the first page, or in the kernel's half. */
+static bool may_be_code(unsigned long address)
+{
+	return address >= PAGE_SIZE && (long)address > 0;
+}
+
 static noinline u32 user_stack(void)
 {
-	struct pt_regs *regs;
 	struct trace trace = {};
 	struct user_frame frame;
 	unsigned long at, last;
+	struct pt_regs *regs;
 
-	if (!current->mm || (current->flags & (PF_KTHREAD | PF_EXITING)))
+	/* An NMI may find the memory of another program than current's. */
+	if (in_nmi() || !current->mm || (current->flags & (PF_KTHREAD | PF_EXITING)))
 		return 0;
 	regs = task_pt_regs(current);
-	if (!user_mode(regs) || !user_64bit_mode(regs))
+	/* Threads that the kernel made for a program, as io_uring does, never were in it. */
+	if (!user_mode(regs) || !user_64bit_mode(regs) || !instruction_pointer(regs))
 		return 0;
 	trace.frames[trace.depth++] = instruction_pointer(regs);
 	last = user_stack_pointer(regs);
 	for (at = regs->bp; trace.depth < ARRAY_SIZE(trace.frames); at = frame.next) {
 		/* Stacks grow down: a caller's frame is above, or it is no frame. */
-		if (at < last || !IS_ALIGNED(at, sizeof(long)) ||
-		    copy_from_user_nofault(&frame, (const void __user *)at, sizeof(frame)) ||
-		    !frame.return_address)
+		if (at < last || !IS_ALIGNED(at, sizeof(long)) || !read_frame(at, &frame) ||
+		    !may_be_code(frame.return_address))
 			break;
 		trace.frames[trace.depth++] = frame.return_address;
 		last = at + sizeof(frame);
@@ -200,45 +223,50 @@ void hftmon_stack_here(struct hftmon_record *event, enum hftmon_stack_of of, boo
 	};
 }
 
-/* To those of @slots that may see addresses of the kernel, and to the others. */
-static noinline void take(enum hftmon_stack_of of, unsigned int slots)
-{
-	unsigned int seeing = slots & READ_ONCE(hftmon_slots_seeing);
-	struct hftmon_record event;
-
-	hftmon_stack_here(&event, of, seeing);
-	if (seeing)
-		hftmon_emit_again(event.type | (u32)event.flags << 16, seeing, event.payload[0],
-				  event.payload[1]);
-	if (slots == seeing)
-		return;
-	event.stack.kernel = 0;
-	hftmon_emit_again(event.type | (u32)event.flags << 16, slots & ~seeing,
-			  event.payload[0], event.payload[1]);
-}
-
 /**
- * hftmon_stack_take() - the stack of the thread that runs, after an event of it
- * @of:    which
- * @slots: sessions that have got the event
+ * hftmon_stack_find() - the stack of the thread that runs, for a record of its own
+ * @of:    of which event
+ * @slots: sessions that get that
+ * @event: becomes a STACK record, for hftmon_stack_write()
  *
  * Context: any, preemption disabled.
+ * Return: sessions that want it.
  */
-void hftmon_stack_take(enum hftmon_stack_of of, unsigned int slots)
+unsigned int hftmon_stack_find(enum hftmon_stack_of of, unsigned int slots,
+			       struct hftmon_record *event)
 {
 	unsigned int source = HFTMON_SOURCE_STACK_SWITCH + of;
+	u64 start = 0;
 
 	slots &= this_cpu_read(hftmon_wanted[source]);
 	if (!slots)
-		return;
-	if (hftmon_meter_due()) {
-		u64 start = hftmon_meter_start();
-
-		take(of, slots);
+		return 0;
+	if (hftmon_meter_due())
+		start = hftmon_meter_start();
+	hftmon_stack_here(event, of, slots & READ_ONCE(hftmon_slots_seeing));
+	if (unlikely(start))
 		hftmon_meter_stop(start, source);
-	} else {
-		take(of, slots);
-	}
+	return slots;
+}
+
+/**
+ * hftmon_stack_write() - right behind its event
+ * @slots: from hftmon_stack_find()
+ * @event: likewise; changed
+ *
+ * Context: as there.
+ */
+void hftmon_stack_write(unsigned int slots, struct hftmon_record *event)
+{
+	unsigned int seeing = slots & READ_ONCE(hftmon_slots_seeing);
+	u32 kind = event->type | (u32)event->flags << 16;
+
+	if (seeing)
+		hftmon_emit_again(kind, seeing, event->payload[0], event->payload[1]);
+	if (slots == seeing)
+		return;
+	event->stack.kernel = 0;
+	hftmon_emit_again(kind, slots & ~seeing, event->payload[0], event->payload[1]);
 }
 
 /* ---- sessions -------------------------------------------------------------- */
@@ -314,8 +342,11 @@ static u32 count_whole(const struct hftmon_stack *table)
 {
 	u32 whole = 0, i;
 
-	for (i = 0; i < entries; i++)
+	for (i = 0; i < entries; i++) {
 		whole += READ_ONCE(table[i].state) == HFTMON_STACK_WHOLE;
+		if (!(i % 4096))
+			cond_resched();
+	}
 	return whole;
 }
 

@@ -12,7 +12,9 @@ struct vm_area_struct;
 /* Some session that runs wants stacks. */
 DECLARE_STATIC_KEY_FALSE(hftmon_stacks_taken);
 
-void hftmon_stack_take(enum hftmon_stack_of of, unsigned int slots);
+unsigned int hftmon_stack_find(enum hftmon_stack_of of, unsigned int slots,
+			       struct hftmon_record *event);
+void hftmon_stack_write(unsigned int slots, struct hftmon_record *event);
 void hftmon_stack_here(struct hftmon_record *event, enum hftmon_stack_of of, bool kernel);
 
 /* For sessions. */

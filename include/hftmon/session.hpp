@@ -164,9 +164,9 @@ public:
     Status durations(CpuId cpu, DurationHistograms& counted) const;
     /// How full the tables of stacks are; after setup(), with no slots without stacks.
     [[nodiscard]] Result<StacksInfo> stacks_info() const;
-    /// All stacks that events could name until now, of all sessions; none where this one
-    /// was set up without. Those of the kernel only where its addresses may be seen.
-    [[nodiscard]] Result<std::vector<Stack>> stacks() const;
+    /// A stack that an event of this session has named; nothing for another number, and
+    /// for the kernel's where its addresses may not be seen. No system call.
+    [[nodiscard]] std::optional<Stack> stack(StackPart part, std::uint32_t id) const;
     [[nodiscard]] Result<ClockSync> clock_sync() const;
     /// All threads that exist now, with names.
     [[nodiscard]] Result<CaptureThreads> threads() const;
@@ -176,6 +176,7 @@ public:
 private:
     struct Impl;
     explicit Session(std::unique_ptr<Impl> impl) noexcept;
+    Status map_stacks();
     Result<std::uint32_t> change_watch(Tid tid, std::uint32_t op) const;
     std::unique_ptr<Impl> impl_;
 };

@@ -84,6 +84,7 @@ struct Thread {
         spent[static_cast<std::size_t>(state)] += time - since;
         since = time;
         state = next;
+        if (next == ThreadState::kUnknown) left = {};
     }
 };
 

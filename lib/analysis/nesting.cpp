@@ -97,6 +97,7 @@ void CpuTimeline::switch_bottom(TscTime time, const Cause& prev, const Cause& ne
 }
 
 void CpuTimeline::gap(TscTime time, const Cause& bottom, Anomalies& anomalies) {
+    woken_ = {};
     anomalies.orphaned_entries += depth_ - 1;
     close(last_);
     push_segment(time, {.kind = CauseKind::kGap, .policy = {}, .prio = 0, .subject = 0, .thread = {}});
@@ -105,6 +106,7 @@ void CpuTimeline::gap(TscTime time, const Cause& bottom, Anomalies& anomalies) {
 }
 
 void CpuTimeline::set_bottom(TscTime time, const Cause& bottom, Anomalies& anomalies) {
+    woken_ = {};
     close(time);
     if (this->bottom().kind == CauseKind::kUnknown) {
         name_bottom(bottom);

@@ -220,7 +220,7 @@ void Timeline::apply(const EventHeader& header, const SchedWakeEvent& event) {
 
 /// Follows its event at once: nothing else has become of the thread.
 void Timeline::apply(const EventHeader& header, const StackEvent& event) {
-    const CpuTimeline* cpu = admit(header);
+    CpuTimeline* cpu = admit(header);
     if (!cpu) return;
     if (!valid(event.tid)) {
         ++anomalies_.bad_ids;
@@ -231,6 +231,7 @@ void Timeline::apply(const EventHeader& header, const StackEvent& event) {
         if (thread && thread->state != ThreadState::kRunning) thread->left = event.stack;
     } else if (event.of == StackOf::kWaking) {
         Thread* thread = threads_.find(cpu->woken());
+        cpu->set_woken(kIdleTid);  // a waking that was interrupted by another loses its stack
         if (!thread || (!thread->waking_pending && thread->state != ThreadState::kRunnable)) return;
         Waking& waking = thread->waking_pending ? thread->pending : thread->wait.waking;
         if (waking.cpu == header.cpu && waking.waker == event.tid && !waking.stack.any()) waking.stack = event.stack;

@@ -118,10 +118,10 @@ std::optional<Stack> parse_stack(std::string_view line) {
     if (!line.starts_with("k ") && !line.starts_with("u ")) return std::nullopt;
     if (line.front() == 'u') stack.part = StackPart::kUser;
     const auto rest = split(line.substr(2), stack.id, 10);
-    if (!rest || rest->empty() || (rest->front() != '+' && rest->front() != '-')) return std::nullopt;
+    if (!rest || rest->empty() || stack.id == 0 || (rest->front() != '+' && rest->front() != '-')) return std::nullopt;
     stack.cut = rest->front() == '+';
     for (std::string_view frames = rest->substr(1); !frames.empty();) {
-        if (frames.front() != ' ') return std::nullopt;
+        if (frames.front() != ' ' || stack.frames.size() == HFTMON_STACK_DEPTH) return std::nullopt;
         const std::string_view word = frames.substr(1, frames.find(' ', 1) - 1);
         std::uint64_t frame = 0;
         const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), frame, 16);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <unordered_set>
+#include <utility>
 
 #include "hftmon/clock.hpp"
 #include "hftmon/decode.hpp"
@@ -34,43 +35,45 @@ public:
                 function = record.hrtimer.function;
             if (function != 0) seen_.insert(function);
             if (record.type != HFTMON_REC_STACK) continue;
-            kernel_stacks_.insert(record.stack.kernel);
-            user_stacks_.insert(record.stack.user);
+            look(StackPart::kKernel, record.stack.kernel, kernel_stacks_);
+            look(StackPart::kUser, record.stack.user, user_stacks_);
         }
     }
-    /// Were there any stacks?
-    [[nodiscard]] bool stacks() const noexcept { return !user_stacks_.empty(); }
-    /// Of all stacks those that records name.
-    [[nodiscard]] std::vector<Stack> named(std::vector<Stack> stacks) const {
-        std::erase_if(stacks, [&](const Stack& stack) {
-            return !(stack.part == StackPart::kKernel ? kernel_stacks_ : user_stacks_).contains(stack.id);
-        });
+    /// Stacks that records have named since the last call.
+    [[nodiscard]] std::vector<Stack> take_stacks(const Session& session) {
+        std::vector<Stack> stacks;
+        for (const auto& [part, id] : std::exchange(new_stacks_, {})) {
+            auto stack = session.stack(part, id);
+            if (!stack) continue;
+            if (part == StackPart::kKernel)
+                for (const std::uint64_t frame : stack->frames) calls_.insert(call_site(frame));
+            stacks.push_back(*std::move(stack));
+        }
         return stacks;
     }
-    /// Those functions, of records and of `stacks`, that /proc/kallsyms knows; none, where it hides its addresses.
-    [[nodiscard]] std::vector<FunctionName> names(std::span<const Stack> stacks) const {
+    /// Those functions, of records and of stacks, that /proc/kallsyms knows; none, where it hides its addresses.
+    [[nodiscard]] std::vector<FunctionName> names() const {
         std::vector<FunctionName> names;
-        if (seen_.empty() && stacks.empty()) return names;
+        if (seen_.empty() && calls_.empty()) return names;
         const auto symbols = KernelSymbols::read();
         if (!symbols) return names;
-        for (const std::uint32_t low : seen_) {
-            const std::uint64_t address = detail::kernel_address(low);
+        const auto add = [&](std::uint64_t address) {
             if (auto name = symbols->name_of(address)) names.push_back({address, *std::move(name)});
-        }
-        std::unordered_set<std::uint64_t> calls;
-        for (const Stack& stack : stacks) {
-            if (stack.part != StackPart::kKernel) continue;
-            for (const std::uint64_t frame : stack.frames) calls.insert(call_site(frame));
-        }
-        for (const std::uint64_t call : calls) {
-            if (auto name = symbols->name_of(call)) names.push_back({call, *std::move(name)});
-        }
+        };
+        for (const std::uint32_t low : seen_) add(detail::kernel_address(low));
+        for (const std::uint64_t call : calls_) add(call);
         return names;
     }
 
 private:
     std::unordered_set<std::uint32_t> seen_;
+    void look(StackPart part, std::uint32_t id, std::unordered_set<std::uint32_t>& known) {
+        if (id != 0 && known.insert(id).second) new_stacks_.emplace_back(part, id);
+    }
+
     std::unordered_set<std::uint32_t> kernel_stacks_, user_stacks_;
+    std::vector<std::pair<StackPart, std::uint32_t>> new_stacks_;
+    std::unordered_set<std::uint64_t> calls_;
 };
 
 }  // namespace
@@ -85,7 +88,7 @@ struct Recorder::Impl {
     SteadyClock::time_point saved = SteadyClock::now();
 
     Status save_if_due();
-    Status write_told();
+    Status write_stacks();
 };
 
 namespace {
@@ -196,19 +199,14 @@ Status Recorder::Impl::save_if_due() {
     const auto sync = session.clock_sync();
     if (!sync) return sync.error();
     if (auto status = writer.clock(*sync); !status) return status;
+    if (auto status = write_stacks(); !status) return status;
     return writer.flush();
 }
 
-/// What the numbers in the records mean.
-Status Recorder::Impl::write_told() {
-    std::vector<Stack> stacks;
-    if (told.stacks()) {
-        auto all = session.stacks();
-        if (!all) return all.error();
-        stacks = told.named(*std::move(all));
-        if (auto status = writer.stacks(stacks); !status) return status;
-    }
-    return writer.functions(told.names(stacks));
+/// Stacks that the records so far name.
+Status Recorder::Impl::write_stacks() {
+    const auto stacks = told.take_stacks(session);
+    return stacks.empty() ? ok() : writer.stacks(stacks);
 }
 
 Status Recorder::pump(std::chrono::milliseconds timeout) {
@@ -229,7 +227,8 @@ Result<CaptureStats> Recorder::finish() {
     if (auto status = session.stop(); !status) return status.error();
     // One peek of a stopped ring is all that it holds.
     if (auto status = drain(session, writer, impl_->told); !status) return status.error();
-    if (auto status = impl_->write_told(); !status) return status.error();
+    if (auto status = impl_->write_stacks(); !status) return status.error();
+    if (auto status = writer.functions(impl_->told.names()); !status) return status.error();
     const auto anchor = take_anchor(session);
     if (!anchor) return anchor.error();
     if (auto status = write_anchor(writer, *anchor); !status) return status.error();

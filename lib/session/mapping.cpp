@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace hftmon::detail {
@@ -68,8 +69,19 @@ Result<MappedHistograms> MappedHistograms::map(int fd, CpuId cpu) {
     return MappedHistograms{cpu, *std::move(region), {}, {}};
 }
 
-Result<MappedRegion> map_stacks(int fd, ::hftmon_mmap_region region, std::uint32_t slots) {
-    return map_region(fd, CpuId{0}, region, std::size_t{slots} * sizeof(::hftmon_stack), PROT_READ);
+Result<MappedStacks> MappedStacks::map(int fd, ::hftmon_mmap_region region, std::uint32_t slots) {
+    auto mapped = map_region(fd, CpuId{0}, region, std::size_t{slots} * sizeof(::hftmon_stack), PROT_READ);
+    if (!mapped) return mapped.error();
+    return MappedStacks{*std::move(mapped), slots};
+}
+
+std::optional<Stack> MappedStacks::find(StackPart part, std::uint32_t id) const {
+    if (id == 0 || id > slots) return std::nullopt;
+    const ::hftmon_stack& entry = static_cast<const ::hftmon_stack*>(region.get())[id - 1];
+    // Pairs with the release of keep() in kmod/stack.c.
+    if (__atomic_load_n(&entry.state, __ATOMIC_ACQUIRE) != HFTMON_STACK_WHOLE) return std::nullopt;
+    const auto depth = std::min<std::uint32_t>(entry.depth, HFTMON_STACK_DEPTH);
+    return Stack{part, id, (entry.flags & HFTMON_STACK_CUT) != 0, {entry.frames, entry.frames + depth}};
 }
 
 void MappedHistograms::read(DurationHistograms& copy) const noexcept {

@@ -4,12 +4,14 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "hftmon/abi/ioctl.h"
 #include "hftmon/histogram.hpp"
 #include "hftmon/result.hpp"
 #include "hftmon/ring_reader.hpp"
+#include "hftmon/stacks.hpp"
 
 namespace hftmon::detail {
 
@@ -66,7 +68,12 @@ struct MappedHistograms {
     void read(DurationHistograms& copy) const noexcept;
 };
 
-/// One of the tables of stacks.
-Result<MappedRegion> map_stacks(int fd, ::hftmon_mmap_region region, std::uint32_t slots);
+/// One of the tables of stacks, which the kernel fills meanwhile.
+struct MappedStacks {
+    MappedRegion region;
+    std::uint32_t slots = 0;
+    static Result<MappedStacks> map(int fd, ::hftmon_mmap_region region, std::uint32_t slots);
+    [[nodiscard]] std::optional<Stack> find(StackPart part, std::uint32_t id) const;
+};
 
 }  // namespace hftmon::detail

@@ -22,6 +22,7 @@ struct Session::Impl {
     std::vector<detail::MappedRing> mappings;
     std::vector<RingReader> readers;
     std::vector<detail::MappedHistograms> histograms;
+    detail::MappedStacks kernel_stacks, user_stacks;
     std::uint32_t durations = 0;  ///< that are counted for this session
     std::vector<CpuId> partial_cpus;
 };
@@ -45,6 +46,9 @@ Error ioctl_error(const char* what) {
                     "the rings are larger than the module allows: smaller rings, fewer CPUs, or raise its parameters "
                     "max_session_mb and max_total_mb"};
         case ENOMEM: return {ErrorCode::kSystem, err, what, "smaller rings, or fewer CPUs"};
+        case EOPNOTSUPP:
+            return {ErrorCode::kUnsupported, err, what,
+                    "nothing of what was asked for is to be had on this kernel: see hftctl status"};
         case EINVAL: return {ErrorCode::kInvalidArgument, err, what, ""};
         case ENOTTY:
             return {ErrorCode::kVersionMismatch, err, what, "the loaded module is of another version: reload it"};
@@ -184,9 +188,25 @@ Status Session::setup(const SessionOptions& options) {
         if (options.whole_cpus && std::ranges::count(*options.whole_cpus, CpuId{cpu}) == 0)
             impl_->partial_cpus.push_back(CpuId{cpu});
     }
+    if (auto status = map_stacks(); !status) return status;
     for (const Tid tid : options.watched) {
         if (auto watched = watch(tid); !watched) return watched.error();
     }
+    return ok();
+}
+
+Status Session::map_stacks() {
+    const auto info = stacks_info();
+    if (!info) return info.error();
+    if (info->slots == 0) return ok();
+    auto user = detail::MappedStacks::map(impl_->fd.get(), HFTMON_MMAP_USER_STACKS, info->slots);
+    if (!user) return user.error();
+    impl_->user_stacks = *std::move(user);
+    auto kernel = detail::MappedStacks::map(impl_->fd.get(), HFTMON_MMAP_KERNEL_STACKS, info->slots);
+    if (kernel)
+        impl_->kernel_stacks = *std::move(kernel);
+    else if (kernel.error().sys_errno != EPERM)  // the kernel's addresses are hidden
+        return kernel.error();
     return ok();
 }
 
@@ -331,35 +351,8 @@ Result<StacksInfo> Session::stacks_info() const {
     return info;
 }
 
-namespace {
-
-/// Entries that are whole; the kernel may fill others meanwhile.
-void read_stacks(const ::hftmon_stack* table, std::uint32_t slots, StackPart part, std::vector<Stack>& stacks) {
-    for (std::uint32_t slot = 0; slot < slots; ++slot) {
-        const ::hftmon_stack& entry = table[slot];
-        // Pairs with the release of keep() in kmod/stack.c.
-        if (__atomic_load_n(&entry.state, __ATOMIC_ACQUIRE) != HFTMON_STACK_WHOLE) continue;
-        const auto depth = std::min<std::uint32_t>(entry.depth, HFTMON_STACK_DEPTH);
-        stacks.push_back({part, slot + 1, (entry.flags & HFTMON_STACK_CUT) != 0, {entry.frames, entry.frames + depth}});
-    }
-}
-
-}  // namespace
-
-Result<std::vector<Stack>> Session::stacks() const {
-    const auto info = stacks_info();
-    if (!info) return info.error();
-    std::vector<Stack> stacks;
-    if (info->slots == 0) return stacks;
-    const auto user = detail::map_stacks(impl_->fd.get(), HFTMON_MMAP_USER_STACKS, info->slots);
-    if (!user) return user.error();
-    read_stacks(static_cast<const ::hftmon_stack*>(user->get()), info->slots, StackPart::kUser, stacks);
-    const auto kernel = detail::map_stacks(impl_->fd.get(), HFTMON_MMAP_KERNEL_STACKS, info->slots);
-    if (kernel)
-        read_stacks(static_cast<const ::hftmon_stack*>(kernel->get()), info->slots, StackPart::kKernel, stacks);
-    else if (kernel.error().sys_errno != EPERM)
-        return kernel.error();
-    return stacks;
+std::optional<Stack> Session::stack(StackPart part, std::uint32_t id) const {
+    return (part == StackPart::kKernel ? impl_->kernel_stacks : impl_->user_stacks).find(part, id);
 }
 
 Result<ClockSync> Session::clock_sync() const {

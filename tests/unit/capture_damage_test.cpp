@@ -270,6 +270,35 @@ BOOST_FIXTURE_TEST_CASE(interrupt_names_that_are_no_lines, Damaged) {
     }
 }
 
+BOOST_FIXTURE_TEST_CASE(stacks_that_cannot_be, Damaged) {
+    // "k 7 + ffffffff81000011 12"
+    char* const text = &body<char>(ChunkType::kStacks);
+    for (const std::string_view wrong : {"x 7 + ", "k x + ", "k 7 * ", "k 7+- ", "k 0 + ", "k 7 +x"}) {
+        BOOST_TEST_CONTEXT(wrong) {
+            std::copy(wrong.begin(), wrong.end(), text);
+            one_left_out();
+        }
+    }
+    std::copy_n("k 7 - ", 6, text);
+    BOOST_TEST(open()->damaged_chunks() == 0u);
+    BOOST_TEST(!open()->stacks().front().cut);
+}
+
+BOOST_AUTO_TEST_CASE(stacks_deeper_than_the_kernel_tells) {
+    TempDir dir;
+    for (const std::size_t depth : {HFTMON_STACK_DEPTH, HFTMON_STACK_DEPTH + 1}) {
+        auto writer = CaptureWriter::create(dir.file("deep.hft"), sample_meta());
+        BOOST_REQUIRE(writer.has_value());
+        const std::vector<Stack> stacks{{StackPart::kUser, 1, false, std::vector<std::uint64_t>(depth, 0x401000)}};
+        BOOST_REQUIRE(writer->stacks(stacks).has_value());
+        BOOST_REQUIRE(writer->finish(Nanoseconds{1}).has_value());
+        const auto reader = CaptureReader::open(dir.file("deep.hft"));
+        BOOST_REQUIRE(reader.has_value());
+        BOOST_TEST(reader->stacks().size() == (depth == HFTMON_STACK_DEPTH ? 1u : 0u));
+        BOOST_TEST(reader->damaged_chunks() == (depth == HFTMON_STACK_DEPTH ? 0u : 1u));
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(end_mark_that_cannot_be, Damaged) {
     body<format::EndBody>(ChunkType::kEnd).end_realtime_ns = 1ull << 63;
     const auto reader = open();

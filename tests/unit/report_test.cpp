@@ -78,6 +78,23 @@ BOOST_AUTO_TEST_CASE(where_it_slept_and_was_woken) {
     BOOST_TEST(json["waking"]["stack"].dump() == R"({"kernel":["wake","0x5001"],"user":null})");
 }
 
+/// A stack whose own event was lost, or that came when another waking lay between, is nobody's.
+BOOST_AUTO_TEST_CASE(stacks_of_events_that_are_not_the_last) {
+    Trace t = Trace().cpu(2).at(1000).runs(kRt).at(2000).to(kLow).stack(HFTMON_STACK_OF_SWITCH, kRt, 1);
+    t.at(3000).to(kRt).at(4000).to(kLow);  // it slept again, and that stack is missing
+    t.at(9000).waking(kRt, 2).wakeup(kRt, 2).waking(kHog, 2).stack(HFTMON_STACK_OF_WAKING, kLow, 2);
+    t.stack(HFTMON_STACK_OF_WAKING, kLow, 1).wakeup(kHog, 2).at(71'000).to(kRt);
+    Told told(t.at(90'000).to(kIdle));
+    StackTable stacks;
+    stacks.learn(std::vector<Stack>{{StackPart::kKernel, 1, false, {0x1001}}, {StackPart::kKernel, 2, false, {0x2}}});
+    FunctionNames functions;
+    told.context.stacks = &stacks;
+    told.context.functions = &functions;
+    const auto json = nlohmann::json::parse(to_json(told.bill(), told.context));
+    BOOST_TEST(json["left_in"].is_null());
+    BOOST_TEST(json["waking"]["stack"].is_null());
+}
+
 BOOST_AUTO_TEST_CASE(a_bill_reads_like_a_bill) {
     const std::string expected =
         "cyclictest/1234 (FIFO 80) woke 63.000 us late on CPU 2, due +0.000007 s\n"

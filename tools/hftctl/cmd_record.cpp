@@ -51,7 +51,7 @@ private:
 };
 
 void print_summary(const RecordOptions& options, hftmon::Recorder& recorder, const hftmon::CaptureStats& stats,
-                   bool was_frozen) {
+                   const hftmon::StacksInfo& stacks_before, bool was_frozen) {
     const CaptureSummary summary = summarize(recorder.meta(), stats);
     tell("{}: {}{}", options.path, to_text(summary), shed_text(summary));
     const auto lost = [](const auto& cpu) { return cpu.lost != 0; };
@@ -61,9 +61,9 @@ void print_summary(const RecordOptions& options, hftmon::Recorder& recorder, con
         tell("records were lost: take a larger --ring, or capture fewer CPUs\n");
     }
     const auto stacks = recorder.session().stacks_info();
-    if (stacks && stacks->missed != 0) {
-        tell("{} of {} stacks are missing: their tables of {} are full (stack_entries of the module)\n", stacks->missed,
-             stacks->taken, stacks->slots);
+    if (stacks && stacks->missed > stacks_before.missed) {
+        tell("{} stacks are missing: their tables of {} are full (stack_entries of the module)\n",
+             stacks->missed - stacks_before.missed, stacks->slots);
     }
 }
 
@@ -161,6 +161,8 @@ int run_record(const RecordOptions& options, const std::vector<std::string>& com
     install_stop_handlers();
     auto recorder = hftmon::Recorder::start(recorder_options);
     if (!recorder) return report(recorder.error());
+    const auto stacks_before = recorder->session().stacks_info();  // the tables may be others', and full
+    if (!stacks_before) return report(stacks_before.error());
     if (child) {
         if (auto status = child->release(); !status) return report(status.error());
     }
@@ -181,7 +183,7 @@ int run_record(const RecordOptions& options, const std::vector<std::string>& com
     if (!stats) return report(stats.error());
     if (spike.spikes())
         tell("spike: {}\n", spike_text(*spike.spikes(), hftmon::TscClock::from_khz(recorder->meta().tsc_khz)));
-    print_summary(options, *recorder, *stats, options.capture.flight && spike.spikes());
+    print_summary(options, *recorder, *stats, *stacks_before, options.capture.flight && spike.spikes());
     if (child && !child->ended()) {
         tell("note: the command runs on, as process {}\n", child->pid().value);
     } else if (child && child->exit_code() > 0) {

@@ -89,6 +89,9 @@ hftmon::Result<std::uint64_t> parse_events(const std::vector<std::string>& words
         }
         sources = is_minus ? sources & ~named : sources | named;
     }
+    // A stack is of an event.
+    if ((sources & bits(HFTMON_SOURCE_STACK_SWITCH)) != 0) sources |= bits(HFTMON_SOURCE_SCHED_SWITCH);
+    if ((sources & bits(HFTMON_SOURCE_STACK_WAKING)) != 0) sources |= bits(HFTMON_SOURCE_SCHED_WAKING);
     if (sources == 0) return Error{ErrorCode::kInvalidArgument, 0, "--events: nothing is left to capture", ""};
     return sources;
 }

@@ -10,7 +10,8 @@
  * An entry that a record names is whole, and never changes while the session is open.
  *
  * Stacks of programs are found by frame pointers: code built without them hides its
- * callers, or shows wrong ones. Programs of 32 bits have none.
+ * callers, or shows words of its stack instead, which may fill the table. Programs of
+ * 32 bits have none, nor has what interrupts as an NMI.
  */
 #ifndef HFTMON_ABI_STACK_H
 #define HFTMON_ABI_STACK_H

@@ -2,9 +2,11 @@
 // Mappings that must not be, and what one can do with those that are.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -25,6 +27,14 @@
 namespace abi_abuse {
 
 namespace {
+
+void drop_capability(int capability) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[2]{};
+    if (::syscall(SYS_capget, &header, data) != 0) ::_exit(100);
+    data[capability / 32].effective &= ~(1u << (capability % 32));
+    if (::syscall(SYS_capset, &header, data) != 0) ::_exit(101);
+}
 
 void expect_map(int wanted, const Device& device, std::uint64_t offset, std::size_t length, int protection, int flags,
                 const std::string& what) {
@@ -135,6 +145,15 @@ void stack_tables() {
         expect_map(EINVAL, device, at + kPage, kPage, kRead, MAP_SHARED, "the second page of the stacks");
         expect_map(ENXIO, device, at + HFTMON_MMAP_OFFSET(1, 0), kPage, kRead, MAP_SHARED, "stacks of another CPU");
     }
+    // A child, so that the others keep the right to see addresses.
+    const int seen = signal_of([&] {
+        drop_capability(CAP_SYSLOG);
+        Device blind;
+        if (blind.call(HFTMON_IOC_SETUP, &setup) != 0) ::_exit(1);
+        if (Map(blind.fd(), kKernelAt, bytes, kRead).error() != EPERM) ::_exit(2);
+        if (!Map(blind.fd(), kUserAt, bytes, kRead).mapped()) ::_exit(3);
+    });
+    verdict(seen == 0, fmt::format("stacks of the kernel are kept from who may not see addresses ({})", seen));
     const Map map(device.fd(), kKernelAt, bytes, kRead);
     verdict(map.mapped() && device.call(HFTMON_IOC_START) == 0, "the kernel's stacks, mapped");
     if (!map.mapped()) return;
