@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Stacks: where threads block and who wakes them, against /proc/TID/stack, ftrace and
 # what the program says of itself.
-# timeout: 240
+# timeout: 480
 # module: loaded
 # shellcheck source=tests/guest/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
@@ -88,6 +88,22 @@ hftctl dump "$WORK/spike.hft" >"$WORK/spike.txt"
 cpu=$(sed -n 's/.* \(\[[0-9]*\]\) spike .*/\1/p' "$WORK/spike.txt" | head -n 1)
 check "its record is followed by a stack" grep -q ' stack of=spike .*kernel=.*schedule' <(
 	grep -F " $cpu " "$WORK/spike.txt" | grep -A1 ' spike ' | tail -n 1)
+
+# Live, too.
+hftctl spikes -e bills,stack --over 1ns -d 10s --json -- "$BIN/stacked" wake >"$WORK/live.out" 2>"$WORK/stderr"
+head -n 1 "$WORK/live.out" >"$WORK/live.said"
+read -r tid frames <"$WORK/live.said"
+at_least "a live bill tells where its thread was woken" "$(tail -n 1 "$WORK/live.out" | jq --argjson tid "$tid" \
+	--arg said "${frames// /;}" '[.bills[] | select(.waking.waker.tid == $tid and
+	(.waking.stack.user // [] | .[0:4] | join(";")) == $said and (.waking.stack.kernel | index("futex_wake")))] | length')" 1
+
+# A session ends in the middle of switches.
+load stress-ng --quiet --timeout 60 --temp-path "$WORK" --yield 2 --switch 1
+for ((i = 0; i < 8; i++)); do
+	hftctl record -e bills,stack -o "$WORK/short.hft" -d 100ms >/dev/null 2>&1 || break
+done
+is "started and stopped again and again" "$i" 8
+unload
 
 # More different stacks than there is room for.
 PARAMETER=/sys/module/hftmon/parameters/stack_entries

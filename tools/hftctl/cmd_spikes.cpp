@@ -16,6 +16,7 @@
 #include "tools/hftctl/child.hpp"
 #include "tools/hftctl/command.hpp"
 #include "tools/hftctl/events.hpp"
+#include "tools/hftctl/live_stacks.hpp"
 #include "tools/hftctl/options.hpp"
 
 namespace hftctl {
@@ -239,14 +240,22 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
 
     auto analysis_options = analyzer_options(options, over, parsed->subjects);
     LiveClock clock{info->tsc_khz, *sync, *sync};
+    LiveStacks stacks(*session, parsed->session.sources);
     const hftmon::Analyzer* shown = nullptr;
-    if (!options.json) {
-        analysis_options.on_bill = [&](const hftmon::Bill& bill) {
-            const hftmon::ReportContext context{clock.reading(), shown->irqs(), TscTime{clock.first.tsc}, true};
-            fmt::print("{}\n", hftmon::to_text(bill, context));
-            std::fflush(stdout);
-        };
-    }
+    const auto context = [&](TscTime origin) {
+        return hftmon::ReportContext{.clock = clock.reading(),
+                                     .irqs = shown->irqs(),
+                                     .origin = origin,
+                                     .has_wall_clock = true,
+                                     .stacks = &stacks.stacks(),
+                                     .functions = &stacks.functions()};
+    };
+    analysis_options.on_bill = [&](const hftmon::Bill& bill) {
+        stacks.learn(bill);
+        if (options.json) return;
+        fmt::print("{}\n", hftmon::to_text(bill, context(TscTime{clock.first.tsc})));
+        std::fflush(stdout);
+    };
     hftmon::Analyzer analyzer(clock.reading(), std::move(analysis_options));
     shown = &analyzer;
     for (const auto& irq : hftmon::read_irq_names()) analyzer.add_irq(irq.irq, irq.name);
@@ -274,8 +283,7 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     for (const auto& ring : session->rings()) lost += ring.counts().lost;
     if (lost != 0) tell("note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
     if (live.late() != 0) tell("note: {} records came too late to be put in order\n", live.late());
-    const hftmon::ReportContext context{clock.reading(), analyzer.irqs(), analyzer.timeline().first(), true};
-    return finish_report(options, analyzer, context, nullptr, "");
+    return finish_report(options, analyzer, context(analyzer.timeline().first()), nullptr, "");
 }
 
 int run_spikes(const SpikesOptions& options, const std::vector<std::string>& command) {

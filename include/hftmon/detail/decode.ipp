@@ -207,7 +207,8 @@ struct Decoder {
             case HFTMON_REC_SPIKE: return spike(record);
             case HFTMON_REC_STACK:
                 if (record.flags >= HFTMON_STACK_OF_END) return kBad;
-                return give(StackEvent{static_cast<StackOf>(record.flags), Tid{record.stack.tid},
+                return give(StackEvent{static_cast<StackOf>(record.flags),
+                                       Tid{record.stack.tid},
                                        {record.stack.kernel, record.stack.user}});
             case HFTMON_REC_SHED:
                 return give(ShedEvent{record.shed.sources, record.shed.spent_ppm, record.shed.budget_ppm});
