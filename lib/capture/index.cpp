@@ -135,8 +135,9 @@ std::optional<Stack> parse_stack(std::string_view line) {
 bool add_stacks(CaptureFile& file, std::span<const std::byte> body) {
     return each_line(body, [&](std::string_view line) {
         auto stack = parse_stack(line);
-        if (stack) file.stacks.push_back(*std::move(stack));
-        return stack.has_value();
+        if (!stack) return false;
+        file.stacks.push_back(*std::move(stack));
+        return true;
     });
 }
 
