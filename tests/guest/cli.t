@@ -168,7 +168,7 @@ for signal in INT TERM HUP; do
 	rm -f signal.hft
 	env --default-signal=HUP "$BIN/hftctl" record -o signal.hft >/dev/null 2>err &
 	recorder=$!
-	wait_for 20 test -s signal.hft
+	wait_for 120 test -s signal.hft
 	sleep 0.5
 	kill "-$signal" "$recorder"
 	# A terminal that hangs up sends it twice.
@@ -181,7 +181,7 @@ done
 rm -f signal.hft
 env --ignore-signal=HUP "$BIN/hftctl" record -o signal.hft >/dev/null 2>err &
 recorder=$!
-wait_for 20 test -s signal.hft
+wait_for 120 test -s signal.hft
 kill -HUP "$recorder"
 sleep 0.5
 check "under nohup SIGHUP does not end it" kill -TERM "$recorder"

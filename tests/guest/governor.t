@@ -14,7 +14,7 @@ recording() {
 		bash -c 'touch "$1.on"; until [[ -e $1.stop ]]; do sleep 0.05; done' - "$WORK/$name" \
 		>"$WORK/$name.log" 2>&1 </dev/null &
 	RECORDER[$name]=$!
-	wait_for 30 test -e "$WORK/$name.on"
+	wait_for 120 test -e "$WORK/$name.on"
 }
 
 stop_recording() {
@@ -58,13 +58,13 @@ check_not "and nothing is said of it" grep -q "NOT recorded" "$WORK/free.log"
 
 recording tight
 set_budget 1
-check "with a budget of 1 ppm sources are shed on every CPU" wait_for 30 some_shed 4
+check "with a budget of 1 ppm sources are shed on every CPU" wait_for 120 some_shed 4
 status_tells() { hftctl status | grep -q "not recorded on CPU 0: .*softirq_raise"; }
-check "status says so" wait_for 30 status_tells
+check "status says so" wait_for 120 status_tells
 all_spend() {
 	(($(hftctl status --json | jq '[.cpus[] | select(.spent_ppm > 1)] | length') == 4))
 }
-check "and what is spent on each" wait_for 30 all_spend
+check "and what is spent on each" wait_for 120 all_spend
 hftctl status --json >"$WORK/json"
 is "what tells who runs, and who is who, is never shed" \
 	"$(jq -r '[.cpus[].shed[]] | unique | .[] | select(test("^(sched_switch|sched_process_.*|task_rename|sched_wakeup_new|sched_migrate_task|nmi_handler)$"))' "$WORK/json")" ''
@@ -77,7 +77,7 @@ governed late
 is "a flight recorder tells of it at its end" \
 	"$(hftctl record -e all --flight --ring 32K -d 300ms -o "$WORK/f.hft" 2>&1 | grep -c 'NOT recorded all the time on 4 of 4')" 1
 set_budget 0
-check "without one everything comes back" wait_for 30 none_shed
+check "without one everything comes back" wait_for 120 none_shed
 sleep 1
 stop_recording tight
 check "the recorder says what was left out" grep -q "NOT recorded all the time on 4 of 4 CPUs.*softirq_raise" "$WORK/tight.log"

@@ -15,7 +15,7 @@ fi
 
 # plug 0|1: the last CPU's state, as far as the kernel is willing.
 plug() {
-	wait_for 20 eval "echo $1 >$CONTROL"
+	wait_for 120 eval "echo $1 >$CONTROL"
 	is "CPU $LAST is now $1" "$(<"$CONTROL")" "$1"
 }
 
@@ -26,7 +26,7 @@ stream=$!
 "$BIN/hftctl" record -o "$WORK/flight.hft" --flight --ring 64K -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on2" \
 	>/dev/null 2>&1 </dev/null &
 flight=$!
-check "two sessions record" wait_for 30 test -e "$WORK/on" -a -e "$WORK/on2"
+check "two sessions record" wait_for 120 test -e "$WORK/on" -a -e "$WORK/on2"
 for round in 1 2 3; do
 	plug 0
 	sleep 0.3
@@ -59,7 +59,7 @@ wait "$patient" 2>/dev/null
 # One that is stopped while the CPU is away, with its ring.
 "$BIN/hftctl" record -o "$WORK/away.hft" --ring 8M -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on3" >/dev/null 2>&1 </dev/null &
 away=$!
-wait_for 30 test -e "$WORK/on3"
+wait_for 120 test -e "$WORK/on3"
 plug 0
 kill -INT "$away"
 status=0

@@ -10,7 +10,7 @@
 
 "$BIN/hftctl" record -o "$WORK/open.hft" -- bash -c 'touch "$1"; sleep 3' - "$WORK/on" >/dev/null 2>&1 &
 recorder=$!
-wait_for 20 test -e "$WORK/on"
+wait_for 120 test -e "$WORK/on"
 check_not "rmmod is refused while a session records" rmmod hftmon
 is "because the module is in use" "$(grep -ci 'in use' "$WORK/output")" 1
 wait "$recorder"
@@ -33,7 +33,7 @@ free_kb() {
 before=$(free_kb)
 "$BIN/hftctl" record -o "$WORK/killed.hft" --ring 64M -- bash -c 'touch "$1"; exec sleep 60' - "$WORK/on2" >/dev/null 2>&1 &
 recorder=$!
-wait_for 20 test -e "$WORK/on2"
+wait_for 120 test -e "$WORK/on2"
 # Longer than a recorder goes without saving.
 sleep 2.5
 during=$(free_kb)

@@ -38,7 +38,7 @@ is "and no bill is shown" "$(grep -c 'unattributed' "$WORK/live")" 0
 
 "$BIN/hftctl" spikes --over 1h >"$WORK/live" 2>&1 </dev/null &
 live=$!
-wait_for 20 grep -qx '[1-9]*' /sys/module/hftmon/refcnt
+wait_for 120 grep -qx '[1-9]*' /sys/module/hftmon/refcnt
 sleep 1
 kill -INT "$live"
 status=0

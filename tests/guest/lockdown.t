@@ -17,7 +17,7 @@ check "before, a session opens" "$BIN/hftctl" status
 "$BIN/hftctl" record -o "$WORK/a.hft" -- bash -c 'touch "$1"; until [[ -e $2 ]]; do sleep 0.05; done' - \
 	"$WORK/on" "$WORK/stop" >/dev/null 2>&1 </dev/null &
 session=$!
-check "one records" wait_for 30 test -e "$WORK/on"
+check "one records" wait_for 120 test -e "$WORK/on"
 echo integrity >"$LOCKDOWN"
 check "locked down for integrity, a session opens" "$BIN/hftctl" status
 echo confidentiality >"$LOCKDOWN"

@@ -44,7 +44,7 @@ busy
 
 session a -C 0-1 --ring 16M
 session b -C 1,3 --flight --ring 64K
-check "two sessions record at once" wait_for 30 all_recording a b
+check "two sessions record at once" wait_for 120 all_recording a b
 is "both count as users of the module" "$(module_users)" 2
 sleep 1
 stop_sessions
@@ -86,9 +86,9 @@ rm -f "$WORK"/*.hft
 # ---- a reader that stalls --------------------------------------------------
 
 session whole --ring 16M
-wait_for 30 all_recording whole
+wait_for 120 all_recording whole
 session lossy --ring 32K
-check "the session with the small ring records" wait_for 30 all_recording lossy
+check "the session with the small ring records" wait_for 120 all_recording lossy
 for _ in 1 2 3; do
 	sleep 0.3
 	kill -STOP "${SESSIONS[1]}"
@@ -117,7 +117,7 @@ rm -f "$WORK"/*.hft
 # ---- flight recorder -------------------------------------------------------
 
 session flight --flight --ring 32K
-wait_for 30 all_recording flight
+wait_for 120 all_recording flight
 sleep 2
 stop_sessions
 sound "flight recorder" --partial "$WORK/flight.hft"

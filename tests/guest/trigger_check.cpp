@@ -195,13 +195,14 @@ void frozen() {
         hits = spikes.hits;
     }
 
+    constexpr std::chrono::milliseconds kPlanted(300);
     const auto planted = [&] {
         TscTime before;
         Spikes spikes;
-        for (int attempt = 0; attempt < 5; ++attempt) {
+        for (int attempt = 0; attempt < 8; ++attempt) {
             before = now();
             (void)pair.latest();
-            std::thread planting([&] { pair.plant(300ms); });
+            std::thread planting([&] { pair.plant(kPlanted); });
             const auto start = SteadyClock::now();
             (void)must(session.wait(20s));
             const auto waited = SteadyClock::now() - start;
@@ -211,8 +212,10 @@ void frozen() {
             std::this_thread::sleep_for(20ms);
             judge(spikes);
             expect(spikes.hits == ++hits, "{} hits, not {}", spikes.hits, hits);
-            // Of a PREEMPT_RT kernel's own threads one may run between the two.
-            if (std::get<SpikeEvent>(spikes.last.body).cause != 0) break;
+            // Shorter, or behind nobody, it was late without the hog. (Of a PREEMPT_RT kernel's
+            // own threads one may run between the two.)
+            const auto& late = std::get<SpikeEvent>(spikes.last.body);
+            if (late.cause != 0 && clock.to_ns(late.duration) > kPlanted - 50ms) break;
             fmt::print("the machine stood still\n");
             (void)must(session.spikes(Rearm::kYes));
         }

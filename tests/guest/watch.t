@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Watched threads: all that concerns them is recorded, and nothing else.
-# timeout: 420
+# timeout: 600
 # module: loaded
 # shellcheck source=tests/guest/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/lib.sh"
@@ -13,7 +13,7 @@ whole() {
 		bash -c 'touch "$1"; until [[ -e $2 ]]; do sleep 0.05; done' - "$WORK/on" "$WORK/stop" \
 		>"$WORK/whole.log" 2>&1 </dev/null &
 	WHOLE=$!
-	check "$1: beside it everything is recorded" wait_for 30 test -e "$WORK/on"
+	check "$1: beside it everything is recorded" wait_for 120 test -e "$WORK/on"
 }
 
 end_whole() {
@@ -42,7 +42,7 @@ load bash -c 'while :; do ping -q -i 0.2 -w 8 127.0.0.1 & sleep 0.2; done'
 all_begun() {
 	(($(pgrep -s "${LOAD_PIDS[0]}" | wc -l) >= 6))
 }
-wait_for 20 all_begun
+wait_for 120 all_begun
 WATCHED=${LOAD_PIDS[1]},$(pgrep -s "${LOAD_PIDS[0]}" | paste -sd,)
 note "watched: $WATCHED"
 # Others, not watched, on the same CPUs.

@@ -186,10 +186,13 @@ Tally compare(std::uint32_t cpu, bool partial, std::deque<Item> wanted, const st
               std::uint64_t begin, std::uint64_t end) {
     Tally result;
     bool has_switched = false;
+    std::uint64_t early_at = 0;
     const auto differs = [&](std::uint64_t& count, const char* how, const Item& item) {
-        // The event in which recording began here, between the two records.
-        if (!has_switched && result.early == 0) {
+        // The event in which recording began here, between the two records; with its name.
+        const bool is_its_name = item.record.type == HFTMON_REC_COMM && item.record.tsc == early_at;
+        if (!has_switched && (result.early == 0 || is_its_name)) {
             ++result.early;
+            early_at = item.record.tsc;
         } else if (++count <= 5) {
             fmt::print("CPU {}: {}, {}\n", cpu, how, text(item));
         }
