@@ -120,7 +120,7 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Re
     const auto lose_separated = [&](std::size_t i) {
         for (const Separated& one : separated) {
             ++result.differences;
-            fmt::print("CPU {}: event {} is missing: {}\n", cpu, i, describe(*one.event));
+            fmt::print("WRONG: CPU {}: event {} is missing: {}\n", cpu, i, describe(*one.event));
         }
         separated.clear();
     };
@@ -164,7 +164,7 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Re
         }
         ++result.differences;
         if (++shown <= 5) {
-            fmt::print("CPU {}: difference at event {}:\n", cpu, i);
+            fmt::print("WRONG: CPU {}: difference at event {}:\n", cpu, i);
             for (std::size_t k = i - std::min<std::size_t>(i, 2); k < std::min(theirs.size(), i + 4); ++k) {
                 fmt::print("  ftrace {}{}\n", k == i ? "* " : "  ", describe(theirs[k]));
             }
@@ -173,7 +173,7 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Re
             }
         }
         if (shown > 50) {
-            fmt::print("CPU {}: given up after event {} of {}\n", cpu, i, theirs.size());
+            fmt::print("WRONG: CPU {}: given up after event {} of {}\n", cpu, i, theirs.size());
             return;
         }
         // Go on behind it: the nearest place where both agree again.

@@ -93,16 +93,22 @@ std::map<unsigned, std::vector<Item>> record(const Options& options, const std::
     ftrace.on(true);
     const auto start = Clock::now();
     const std::uint64_t wanted = recorder->bytes() + options.events * 5 / 4 * HFTMON_RECORD_SIZE;
-    const auto limit = std::chrono::duration<double>(std::max(60.0, options.seconds));
+    const auto limit = std::chrono::duration<double>(std::max(240.0, options.seconds));
     // Threads of this process are seen as any others.
-    auto during = std::async(std::launch::async, [&] {
-        if (!options.during.empty() && std::system(options.during.c_str()) != 0) fmt::print("the command failed\n");
-    });
+    auto during = std::async(std::launch::async,
+                             [&] { return options.during.empty() || std::system(options.during.c_str()) == 0; });
     const auto is_busy = [&] { return during.wait_for(std::chrono::seconds(0)) != std::future_status::ready; };
     while (Clock::now() - start < limit &&
            (recorder->bytes() < wanted || Clock::now() - start < std::chrono::duration<double>(options.seconds) ||
             is_busy())) {
         pump(20);
+    }
+    const std::chrono::duration<double> lasted = Clock::now() - start;
+    fmt::print("recorded for {:.1f} s\n", lasted.count());
+    const bool has_ended = !is_busy();
+    if (!has_ended || !during.get()) {
+        fmt::print("WRONG: the command {}\n", has_ended ? "failed" : "has not ended");
+        good = false;
     }
     ftrace.on(false);
     pump(50);
@@ -112,7 +118,7 @@ std::map<unsigned, std::vector<Item>> record(const Options& options, const std::
     std::map<unsigned, std::vector<Item>> theirs;
     for (const unsigned cpu : cpus) {
         if (const auto lost = ftrace.lost(cpu); lost != 0) {
-            fmt::print("CPU {}: ftrace lost {} events\n", cpu, lost);
+            fmt::print("WRONG: CPU {}: ftrace lost {} events\n", cpu, lost);
             good = false;
         }
         theirs[cpu] = ftrace.read(cpu);
@@ -120,7 +126,7 @@ std::map<unsigned, std::vector<Item>> record(const Options& options, const std::
     if (!options.recorded.empty()) std::ofstream(options.recorded).flush();
     for (const CaptureCpuStats& cpu : stats->cpus) {
         if (cpu.lost != 0) {
-            fmt::print("CPU {}: hftmon lost {} records\n", cpu.cpu.value, cpu.lost);
+            fmt::print("WRONG: CPU {}: hftmon lost {} records\n", cpu.cpu.value, cpu.lost);
             good = false;
         }
     }
@@ -139,11 +145,11 @@ bool report(Result& result, const TscClock& clock, const Options& options) {
     for (const std::string_view name : options.needed) {
         const auto has_name = [name](const auto& entry) { return kind_of(entry.first)->name == name; };
         if (std::any_of(result.by_type.begin(), result.by_type.end(), has_name)) continue;
-        fmt::print("no {} was seen\n", name);
+        fmt::print("WRONG: no {} was seen\n", name);
         good = false;
     }
     if (result.compared < options.events) {
-        fmt::print("too few: {} events were wanted\n", options.events);
+        fmt::print("WRONG: too few: {} events were wanted\n", options.events);
         good = false;
     }
     if (result.deltas.empty()) return false;
@@ -155,11 +161,11 @@ bool report(Result& result, const TscClock& clock, const Options& options) {
     fmt::print("time stamps, hftmon - ftrace, ns: min {} p50 {} p90 {} p99 {} p99.9 {} max {}\n", quantile(0),
                quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999), quantile(1));
     if (result.deltas.front() < 0) {
-        fmt::print("a record of hftmon is older than ftrace's, whose probe ran first\n");
+        fmt::print("WRONG: a record of hftmon is older than ftrace's, whose probe ran first\n");
         good = false;
     }
     if (quantile(0.5) > options.median_ns) {
-        fmt::print("the median is above {} ns\n", options.median_ns);
+        fmt::print("WRONG: the median is above {} ns\n", options.median_ns);
         good = false;
     }
     return good;
@@ -182,7 +188,7 @@ bool run(const Options& options) {
         const auto& items = theirs.at(cpu);
         fmt::print("CPU {}: {} events of ftrace, {} of hftmon\n", cpu, items.size(), ours.cpu(cpu).size());
         if (items.empty()) {
-            fmt::print("CPU {}: ftrace saw nothing\n", cpu);
+            fmt::print("WRONG: CPU {}: ftrace saw nothing\n", cpu);
             good = false;
         }
         compare_cpu(cpu, items, ours, result);
