@@ -24,17 +24,12 @@
 #include "hftmon/merge.hpp"
 #include "hftmon/recorder.hpp"
 #include "hftmon/runs.hpp"
+#include "tests/guest/must.hpp"
 
 namespace {
 
 using namespace hftmon;
-
-template <class T>
-T must(Result<T> result) {
-    if (result) return *std::move(result);
-    fmt::print("{}\n", result.error().message());
-    std::exit(1);
-}
+using guest::must;
 
 /// Counts by CPU, of the kinds that /proc knows.
 using ProcCounts = std::map<std::uint32_t, std::array<std::uint64_t, HFTMON_DURATION_VECTOR + 1>>;

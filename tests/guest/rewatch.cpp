@@ -14,17 +14,12 @@
 
 #include "hftmon/recorder.hpp"
 #include "hftmon/runs.hpp"
+#include "tests/guest/must.hpp"
 
 namespace {
 
 using namespace hftmon;
-
-template <class T>
-T must(Result<T> result) {
-    if (result) return *std::move(result);
-    fmt::print("{}\n", result.error().message());
-    std::exit(1);
-}
+using guest::must;
 
 /// Watched for sure from `from` to `to`; not before `since` nor after `until`.
 struct Window {

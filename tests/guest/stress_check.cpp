@@ -26,33 +26,15 @@
 
 #include "hftmon/runs.hpp"
 #include "hftmon/session.hpp"
+#include "tests/guest/must.hpp"
 
 namespace {
 
 using namespace hftmon;
+using guest::expect;
+using guest::good;
+using guest::must;
 using namespace std::chrono_literals;
-
-bool good = true;
-
-template <class... Args>
-void expect(bool holds, fmt::format_string<Args...> format, Args&&... args) {
-    if (holds) return;
-    good = false;
-    fmt::print("WRONG: {}\n", fmt::format(format, std::forward<Args>(args)...));
-}
-
-template <class T>
-T must(Result<T> result) {
-    if (result) return *std::move(result);
-    fmt::print("{}\n", result.error().message());
-    std::exit(1);
-}
-
-void must(const Status& status) {
-    if (status) return;
-    fmt::print("{}\n", status.error().message());
-    std::exit(1);
-}
 
 /// The kernel's count of a tracepoint on one CPU.
 class Counter {
