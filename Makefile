@@ -24,6 +24,9 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 Q := $(if $(V),,@)
 say = $(if $(V),:,printf '  %-4s %s\n' $(1) $(2))
 
+# What the library itself is linked with; hftmon.pc says the same.
+LIB_NEEDS := -lfmt -ldw -lelf
+
 OUT := build/user/$(SAN)
 
 SANFLAGS_release :=
@@ -78,7 +81,7 @@ $(OUT)/flags: FORCE
 	@echo '$(CXX) $(ALL_CXXFLAGS)' | cmp -s - $@ || echo '$(CXX) $(ALL_CXXFLAGS)' >$@
 
 # Headers that Debian does not install by itself, and the packages with them.
-NEEDS := nlohmann/json.hpp:nlohmann-json3-dev fmt/format.h:libfmt-dev CLI/CLI.hpp:libcli11-dev
+NEEDS := nlohmann/json.hpp:nlohmann-json3-dev fmt/format.h:libfmt-dev CLI/CLI.hpp:libcli11-dev elfutils/libdwfl.h:libdw-dev
 NEEDS_OF_TESTS := boost/test/unit_test.hpp:libboost-test-dev boost/context/fiber.hpp:libboost-context-dev
 need_headers = for need in $(1); do \
 		echo "\#include <$${need%%:*}>" | $(CXX) -std=c++20 $(CPPFLAGS) -M -xc++ - >/dev/null 2>&1 || \
@@ -109,27 +112,36 @@ $(OUT)/libhftmon.a: $(call obj,$(LIB_SRC))
 
 $(OUT)/libhftmon.so.$(SOVERSION): $(call obj,$(LIB_SRC))
 	@$(call say,LD,$@)
-	$(Q)$(CXX) -shared -Wl,-soname,$(@F) $(ALL_LDFLAGS) $^ -lfmt -o $@
+	$(Q)$(CXX) -shared -Wl,-soname,$(@F) $(ALL_LDFLAGS) $^ $(LIB_NEEDS) -o $@
 	@ln -sf $(@F) $(OUT)/libhftmon.so
 
 $(OUT)/hftctl: $(call obj,$(TOOL_SRC)) $(OUT)/libhftmon.a
 	@$(call say,LD,$@)
-	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lfmt -pthread -o $@
+	$(Q)$(CXX) $(ALL_LDFLAGS) $^ $(LIB_NEEDS) -pthread -o $@
 
 $(OUT)/unit_tests: $(call obj,$(UNIT_SRC)) $(OUT)/libhftmon.a
 	@$(call say,LD,$@)
-	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lboost_unit_test_framework -lfmt -pthread -o $@
+	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lboost_unit_test_framework $(LIB_NEEDS) -pthread -o $@
 $(call obj,$(UNIT_SRC)): private CPPFLAGS += -DBOOST_TEST_DYN_LINK
+
+# What the tests of symbols ask about: always the same code, and a build id that they know.
+TEST_SYMBOLS := $(OUT)/tests/unit/symbols
+$(TEST_SYMBOLS)/libinlined.so: tests/unit/symbols/inlined.cpp Makefile
+	@mkdir -p $(@D)
+	@$(call say,CXX,$@)
+	$(Q)$(CXX) -std=c++20 -O2 -g -fPIC -shared -Wl,--build-id=0x0123456789abcdef0123456789abcdef01234567 $< -o $@
+$(UNIT): | $(TEST_SYMBOLS)/libinlined.so
+$(OUT)/tests/unit/program_symbols_test.o: private CPPFLAGS += -DHFTMON_TEST_SYMBOLS='"$(abspath $(TEST_SYMBOLS))"'
 
 $(OUT)/plant: $(call obj,$(PLANT_SRC)) $(OUT)/libhftmon.a
 	@$(call say,LD,$@)
-	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lfmt -pthread -o $@
+	$(Q)$(CXX) $(ALL_LDFLAGS) $^ $(LIB_NEEDS) -pthread -o $@
 
 .SECONDEXPANSION:
 $(GUEST): $(OUT)/guest/%: $$(call obj,$$(wildcard tests/guest/$$*.cpp tests/guest/$$*/*.cpp)) $(OUT)/libhftmon.a
 	@mkdir -p $(@D)
 	@$(call say,LD,$@)
-	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lfmt -pthread -o $@
+	$(Q)$(CXX) $(ALL_LDFLAGS) $^ $(LIB_NEEDS) -pthread -o $@
 
 # What recording an event costs in the kernel, beside others (scripts/bench-kernel).
 .PHONY: kernel-bench bench-kernel
@@ -138,7 +150,7 @@ bench-kernel:
 kernel-bench: $(OUT)/kernel_bench $(OUT)/ringbuf.bpf.o
 $(OUT)/kernel_bench: $(call obj,$(wildcard tests/bench/kernel/*.cpp)) $(OUT)/libhftmon.a
 	@$(call say,LD,$@)
-	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lbpf -lfmt -o $@
+	$(Q)$(CXX) $(ALL_LDFLAGS) $^ -lbpf $(LIB_NEEDS) -o $@
 $(OUT)/ringbuf.bpf.o: tests/bench/kernel/ringbuf.bpf.c
 	@mkdir -p $(@D)
 	@$(call say,BPF,$@)
@@ -148,7 +160,7 @@ $(OUT)/ringbuf.bpf.o: tests/bench/kernel/ringbuf.bpf.c
 FUZZ_MAIN := $(if $(filter fuzzer,$(SAN)),-fsanitize=fuzzer,$(OUT)/tests/fuzz/driver.o $(OUT)/tests/fuzz/seeds.o)
 $(OUT)/%_fuzz: $(OUT)/tests/fuzz/%_fuzz.o $(OUT)/libhftmon.a $(filter %.o,$(FUZZ_MAIN))
 	@$(call say,LD,$@)
-	$(Q)$(CXX) $(ALL_LDFLAGS) $(filter-out %.a,$^) $(filter %.a,$^) $(filter -f%,$(FUZZ_MAIN)) -lfmt -o $@
+	$(Q)$(CXX) $(ALL_LDFLAGS) $(filter-out %.a,$^) $(filter %.a,$^) $(filter -f%,$(FUZZ_MAIN)) $(LIB_NEEDS) -o $@
 
 # ---- kernel module ---------------------------------------------------------
 

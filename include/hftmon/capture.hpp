@@ -15,6 +15,7 @@
 #include "hftmon/clock.hpp"
 #include "hftmon/event.hpp"
 #include "hftmon/functions.hpp"
+#include "hftmon/programs.hpp"
 #include "hftmon/result.hpp"
 #include "hftmon/stacks.hpp"
 #include "hftmon/stream.hpp"
@@ -123,6 +124,7 @@ public:
     Status irqs(std::span<const IrqName> irqs);
     Status functions(std::span<const FunctionName> functions);
     Status stacks(std::span<const Stack> stacks);
+    Status programs(std::span<const ProgramMap> programs);
     /// Records of one CPU whose first is at `first_position`. Whole runs only:
     /// a run that is cut by the end of the span is dropped by the reader. Does
     /// not allocate unless it fails.
@@ -217,6 +219,8 @@ public:
     [[nodiscard]] std::span<const FunctionName> functions() const noexcept;
     /// Those that events name.
     [[nodiscard]] std::span<const Stack> stacks() const noexcept;
+    /// Of the processes whose stacks those are, as far as the recorder could learn them.
+    [[nodiscard]] std::span<const ProgramMap> programs() const noexcept;
     /// Absent in a file that was cut, or whose recorder was killed.
     [[nodiscard]] const std::optional<CaptureStats>& stats() const noexcept;
 

@@ -5,17 +5,15 @@
 #include <string>
 
 #include "hftmon/event.hpp"
-#include "hftmon/functions.hpp"
 #include "hftmon/names.hpp"
-#include "hftmon/stacks.hpp"
+#include "hftmon/stack_namer.hpp"
 
 namespace hftmon {
 
 /// What the numbers in events are called; all outlive this.
 struct EventNames {
     const NameTable& threads;
-    const FunctionNames& functions;
-    const StackTable& stacks;
+    StackNamer& stacks;  ///< and functions
 };
 
 /// Appends "event_name key=value ..." to `out`. Event names are the kernel's
@@ -23,8 +21,9 @@ struct EventNames {
 /// which stand in double quotes with \xHH for bytes that are not printable
 /// ASCII, for quotes and for backslashes. A function whose name is not known is
 /// told by its address.
-/// Stacks are the names of their functions, or addresses where those are not known, the
-/// innermost first, joined by ';', with ";..." where the stack was deeper.
+/// Stacks are the names of their functions without arguments, or addresses where those are
+/// not known, the innermost first, joined by ';', with ";..." where the stack was deeper; what
+/// is not printable ASCII in a name, and a space, is told as '_'.
 void append_event_text(const Event& event, const EventNames& names, std::string& out);
 
 /// A thread's name in the quotes described above.

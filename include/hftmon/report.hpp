@@ -7,8 +7,7 @@
 #include "hftmon/analyzer.hpp"
 #include "hftmon/attribution.hpp"
 #include "hftmon/clock.hpp"
-#include "hftmon/functions.hpp"
-#include "hftmon/stacks.hpp"
+#include "hftmon/stack_namer.hpp"
 
 namespace hftmon {
 
@@ -16,11 +15,9 @@ namespace hftmon {
 struct ReportContext {
     TscClock clock;
     const IrqNames& irqs;
-    TscTime origin;               ///< times are given from here on; usually Timeline::first()
-    bool has_wall_clock = false;  ///< the clock is tied to CLOCK_REALTIME: it is shown, too
-    /// Both or neither: stacks are told where they are known.
-    const StackTable* stacks = nullptr;
-    const FunctionNames* functions = nullptr;
+    TscTime origin;                ///< times are given from here on; usually Timeline::first()
+    bool has_wall_clock = false;   ///< the clock is tied to CLOCK_REALTIME: it is shown, too
+    StackNamer* stacks = nullptr;  ///< stacks are told where they are known
 };
 
 /// A bill as a table, several lines, each ended by a newline. The times and the

@@ -42,6 +42,7 @@ struct CaptureFile {
     std::vector<IrqName> irqs;
     std::vector<FunctionName> functions;
     std::vector<Stack> stacks;
+    std::vector<ProgramMap> programs;
     std::optional<CaptureStats> stats;
     std::map<CpuId, std::vector<RecordChunk>> chunks;  ///< positions grow within a CPU
     std::uint64_t slots = 0;

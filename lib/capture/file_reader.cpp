@@ -72,6 +72,7 @@ std::span<const ClockSync> CaptureReader::clock_syncs() const noexcept { return 
 std::span<const IrqName> CaptureReader::irqs() const noexcept { return file_->irqs; }
 std::span<const FunctionName> CaptureReader::functions() const noexcept { return file_->functions; }
 std::span<const Stack> CaptureReader::stacks() const noexcept { return file_->stacks; }
+std::span<const ProgramMap> CaptureReader::programs() const noexcept { return file_->programs; }
 const std::optional<CaptureStats>& CaptureReader::stats() const noexcept { return file_->stats; }
 std::uint64_t CaptureReader::slots() const noexcept { return file_->slots; }
 bool CaptureReader::truncated() const noexcept { return !file_->ended; }

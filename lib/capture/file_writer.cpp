@@ -12,6 +12,7 @@
 #include "hftmon/capture.hpp"
 #include "lib/capture/format.hpp"
 #include "lib/capture/meta.hpp"
+#include "lib/capture/text_chunks.hpp"
 
 namespace hftmon {
 
@@ -138,6 +139,10 @@ struct CaptureWriter::Impl {
         return Error{code_of(error), error, "writing " + path, hint_of(error)};
     }
 
+    Status lines(format::ChunkType type, const std::string& text) {
+        return status(chunk(type, std::as_bytes(std::span(text))));
+    }
+
     /// A chunk whose body is the concatenation of two parts.
     int chunk(format::ChunkType type, std::span<const std::byte> head, std::span<const std::byte> tail = {},
               CpuId cpu = {}, std::uint64_t first_position = 0) noexcept {
@@ -213,28 +218,19 @@ Status CaptureWriter::clock(const ClockSync& sync) {
 }
 
 Status CaptureWriter::irqs(std::span<const IrqName> irqs) {
-    std::string text;
-    for (const IrqName& irq : irqs) {
-        text += std::to_string(irq.irq) + ' ' + irq.name;
-        text += '\n';
-    }
-    return impl_->status(impl_->chunk(format::ChunkType::kIrqs, std::as_bytes(std::span(text))));
+    return impl_->lines(format::ChunkType::kIrqs, capture::to_lines(irqs));
 }
 
 Status CaptureWriter::functions(std::span<const FunctionName> functions) {
-    std::string text;
-    for (const FunctionName& function : functions) text += fmt::format("{:x} {}\n", function.address, function.name);
-    return impl_->status(impl_->chunk(format::ChunkType::kFunctions, std::as_bytes(std::span(text))));
+    return impl_->lines(format::ChunkType::kFunctions, capture::to_lines(functions));
 }
 
 Status CaptureWriter::stacks(std::span<const Stack> stacks) {
-    std::string text;
-    for (const Stack& stack : stacks) {
-        text += fmt::format("{} {} {}", stack.part == StackPart::kKernel ? 'k' : 'u', stack.id, stack.cut ? '+' : '-');
-        for (const std::uint64_t frame : stack.frames) text += fmt::format(" {:x}", frame);
-        text += '\n';
-    }
-    return impl_->status(impl_->chunk(format::ChunkType::kStacks, std::as_bytes(std::span(text))));
+    return impl_->lines(format::ChunkType::kStacks, capture::to_lines(stacks));
+}
+
+Status CaptureWriter::programs(std::span<const ProgramMap> programs) {
+    return impl_->lines(format::ChunkType::kPrograms, capture::to_lines(programs));
 }
 
 Status CaptureWriter::records(CpuId cpu, std::uint64_t first_position, std::span<const Record> records) {

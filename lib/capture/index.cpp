@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "lib/capture/capture_file.hpp"
 #include "lib/capture/format.hpp"
 #include "lib/capture/meta.hpp"
+#include "lib/capture/text_chunks.hpp"
 
 namespace hftmon::detail {
 
@@ -83,73 +83,6 @@ bool add_clock(CaptureFile& file, std::span<const std::byte> body) {
     return true;
 }
 
-/// "NUMBER name": the name, and the number in the given base.
-template <class Number>
-std::optional<std::string_view> split(std::string_view line, Number& number, int base) {
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number, base);
-    const auto digits = static_cast<std::size_t>(end - line.data());
-    if (error != std::errc{} || digits == line.size() || line[digits] != ' ') return std::nullopt;
-    return line.substr(digits + 1);
-}
-
-/// Gives each line of a text to `add`, until that says no.
-template <class Add>
-bool each_line(std::span<const std::byte> body, Add&& add) {
-    for (std::string_view text = text_of(body); !text.empty();) {
-        const std::string_view line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(text.size(), line.size() + 1));
-        if (!add(line)) return false;
-    }
-    return true;
-}
-
-bool add_functions(CaptureFile& file, std::span<const std::byte> body) {
-    return each_line(body, [&](std::string_view line) {
-        std::uint64_t address = 0;
-        const auto name = split(line, address, 16);
-        if (name) file.functions.push_back({address, std::string(*name)});
-        return name.has_value();
-    });
-}
-
-/// "k 12 - ffffffff81000000 ffffffff81000010".
-std::optional<Stack> parse_stack(std::string_view line) {
-    Stack stack;
-    if (!line.starts_with("k ") && !line.starts_with("u ")) return std::nullopt;
-    if (line.front() == 'u') stack.part = StackPart::kUser;
-    const auto rest = split(line.substr(2), stack.id, 10);
-    if (!rest || rest->empty() || stack.id == 0 || (rest->front() != '+' && rest->front() != '-')) return std::nullopt;
-    stack.cut = rest->front() == '+';
-    for (std::string_view frames = rest->substr(1); !frames.empty();) {
-        if (frames.front() != ' ' || stack.frames.size() == HFTMON_STACK_DEPTH) return std::nullopt;
-        const std::string_view word = frames.substr(1, frames.find(' ', 1) - 1);
-        std::uint64_t frame = 0;
-        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), frame, 16);
-        if (error != std::errc{} || end != word.data() + word.size()) return std::nullopt;
-        stack.frames.push_back(frame);
-        frames.remove_prefix(1 + word.size());
-    }
-    return stack;
-}
-
-bool add_stacks(CaptureFile& file, std::span<const std::byte> body) {
-    return each_line(body, [&](std::string_view line) {
-        auto stack = parse_stack(line);
-        if (!stack) return false;
-        file.stacks.push_back(*std::move(stack));
-        return true;
-    });
-}
-
-bool add_irqs(CaptureFile& file, std::span<const std::byte> body) {
-    return each_line(body, [&](std::string_view line) {
-        std::uint32_t irq = 0;
-        const auto name = split(line, irq, 10);
-        if (name) file.irqs.push_back({irq, std::string(*name)});
-        return name.has_value();
-    });
-}
-
 bool add_stats(CaptureFile& file, std::span<const std::byte> body) {
     format::StatsBody head{};
     if (!take(body, head) ||
@@ -211,9 +144,10 @@ bool add_chunk(CaptureFile& file, const format::ChunkHeader& header, std::span<c
         case ChunkType::kMeta: return add_meta(file, body);
         case ChunkType::kThreads: return add_threads(file, body);
         case ChunkType::kClock: return add_clock(file, body);
-        case ChunkType::kIrqs: return add_irqs(file, body);
-        case ChunkType::kFunctions: return add_functions(file, body);
-        case ChunkType::kStacks: return add_stacks(file, body);
+        case ChunkType::kIrqs: return capture::from_lines(text_of(body), file.irqs);
+        case ChunkType::kFunctions: return capture::from_lines(text_of(body), file.functions);
+        case ChunkType::kStacks: return capture::from_lines(text_of(body), file.stacks);
+        case ChunkType::kPrograms: return capture::from_lines(text_of(body), file.programs);
         case ChunkType::kRecords: return add_records(file, header, body) && body.size() % sizeof(Record) == 0;
         case ChunkType::kStats: return add_stats(file, body);
         case ChunkType::kEnd: return add_end(file, body);

@@ -6,12 +6,10 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <unordered_set>
 #include <utility>
 
 #include "hftmon/clock.hpp"
-#include "hftmon/decode.hpp"
-#include "hftmon/functions.hpp"
+#include "lib/capture/told.hpp"
 
 namespace hftmon {
 
@@ -22,60 +20,6 @@ using SteadyClock = std::chrono::steady_clock;
 /// What a recorder that is killed may lose. Saving is an ioctl and a write.
 constexpr std::chrono::seconds kSaveInterval(1);
 
-/// What records tell by number: functions of the kernel, by the low half of their
-/// addresses, and stacks.
-class ToldByNumber {
-public:
-    void look(std::span<const Record> records) {
-        for (const Record& record : records) {
-            std::uint32_t function = 0;
-            if (record.type >= HFTMON_REC_HRTIMER_START && record.type <= HFTMON_REC_CSD_EXIT)
-                function = record.function.function;
-            else if (record.type == HFTMON_REC_HRTIMER_EXPIRE_ENTRY)
-                function = record.hrtimer.function;
-            if (function != 0) seen_.insert(function);
-            if (record.type != HFTMON_REC_STACK) continue;
-            look(StackPart::kKernel, record.stack.kernel, kernel_stacks_);
-            look(StackPart::kUser, record.stack.user, user_stacks_);
-        }
-    }
-    /// Stacks that records have named since the last call.
-    [[nodiscard]] std::vector<Stack> take_stacks(const Session& session) {
-        std::vector<Stack> stacks;
-        for (const auto& [part, id] : std::exchange(new_stacks_, {})) {
-            auto stack = session.stack(part, id);
-            if (!stack) continue;
-            if (part == StackPart::kKernel)
-                for (const std::uint64_t frame : stack->frames) calls_.insert(call_site(frame));
-            stacks.push_back(*std::move(stack));
-        }
-        return stacks;
-    }
-    /// Those functions, of records and of stacks, that /proc/kallsyms knows; none, where it hides its addresses.
-    [[nodiscard]] std::vector<FunctionName> names() const {
-        std::vector<FunctionName> names;
-        if (seen_.empty() && calls_.empty()) return names;
-        const auto symbols = KernelSymbols::read();
-        if (!symbols) return names;
-        const auto add = [&](std::uint64_t address) {
-            if (auto name = symbols->name_of(address)) names.push_back({address, *std::move(name)});
-        };
-        for (const std::uint32_t low : seen_) add(detail::kernel_address(low));
-        for (const std::uint64_t call : calls_) add(call);
-        return names;
-    }
-
-private:
-    std::unordered_set<std::uint32_t> seen_;
-    void look(StackPart part, std::uint32_t id, std::unordered_set<std::uint32_t>& known) {
-        if (id != 0 && known.insert(id).second) new_stacks_.emplace_back(part, id);
-    }
-
-    std::unordered_set<std::uint32_t> kernel_stacks_, user_stacks_;
-    std::vector<std::pair<StackPart, std::uint32_t>> new_stacks_;
-    std::unordered_set<std::uint64_t> calls_;
-};
-
 }  // namespace
 
 struct Recorder::Impl {
@@ -84,10 +28,11 @@ struct Recorder::Impl {
     CaptureMeta meta;
     TscTime start;
     Nanoseconds cpu_at_start;
-    ToldByNumber told = {};
+    capture::ToldByNumber told = {};
     SteadyClock::time_point saved = SteadyClock::now();
 
     Status save_if_due();
+    Status write_programs(TscTime now, bool all = false);
     Status write_stacks();
 };
 
@@ -123,7 +68,7 @@ Status write_anchor(CaptureWriter& writer, const Anchor& anchor) {
     return writer.irqs(anchor.irqs);
 }
 
-Status drain(Session& session, CaptureWriter& writer, ToldByNumber& told) {
+Status drain(Session& session, CaptureWriter& writer, capture::ToldByNumber& told) {
     for (RingReader& ring : session.rings()) {
         // One look per ring: a busy CPU must not keep us from the others.
         const auto records = ring.peek();
@@ -184,9 +129,15 @@ Result<Recorder> Recorder::start(const Options& options) {
     if (!writer) return writer.error();
     if (auto status = write_anchor(*writer, *anchor); !status) return status.error();
     if (auto status = writer->threads(*threads); !status) return status.error();
-    if (auto status = writer->flush(); !status) return status.error();
-    return Recorder(std::make_unique<Impl>(
-        Impl{*std::move(session), *std::move(writer), *std::move(meta), TscTime{anchor->sync.tsc}, cpu_at_start}));
+    Impl impl{*std::move(session), *std::move(writer), *std::move(meta), TscTime{anchor->sync.tsc}, cpu_at_start};
+    // In flight mode nobody looks at stacks before the end, and who was there may be gone then.
+    const bool has_stacks = (options.session.sources & HFTMON_SOURCE_STACKS) != 0;
+    if (has_stacks && impl.meta.ring_mode == HFTMON_MODE_FLIGHT) {
+        const auto programs = impl.told.all_programs(impl.start);
+        if (auto status = impl.writer.programs(programs); !status) return status.error();
+    }
+    if (auto status = impl.writer.flush(); !status) return status.error();
+    return Recorder(std::make_unique<Impl>(std::move(impl)));
 }
 
 /// A file that is cut can be read up to here, and has a second reading of the
@@ -199,8 +150,14 @@ Status Recorder::Impl::save_if_due() {
     const auto sync = session.clock_sync();
     if (!sync) return sync.error();
     if (auto status = writer.clock(*sync); !status) return status;
+    if (auto status = write_programs(TscTime{sync->tsc}); !status) return status;
     if (auto status = write_stacks(); !status) return status;
     return writer.flush();
+}
+
+Status Recorder::Impl::write_programs(TscTime now, bool all) {
+    const auto programs = told.take_programs(session, now, all);
+    return programs.empty() ? ok() : writer.programs(programs);
 }
 
 /// Stacks that the records so far name.
@@ -213,6 +170,11 @@ Status Recorder::pump(std::chrono::milliseconds timeout) {
     const auto ready = impl_->session.wait(timeout);
     if (!ready) return ready.error();
     if (auto status = drain(impl_->session, impl_->writer, impl_->told); !status) return status;
+    if (impl_->told.has_new_threads()) {  // their programs may end soon
+        const auto sync = impl_->session.clock_sync();
+        if (!sync) return sync.error();
+        if (auto status = impl_->write_programs(TscTime{sync->tsc}); !status) return status;
+    }
     return impl_->save_if_due();
 }
 
@@ -227,6 +189,7 @@ Result<CaptureStats> Recorder::finish() {
     if (auto status = session.stop(); !status) return status.error();
     // One peek of a stopped ring is all that it holds.
     if (auto status = drain(session, writer, impl_->told); !status) return status.error();
+    if (auto status = impl_->write_programs(TscTime{sync->tsc}, true); !status) return status.error();
     if (auto status = impl_->write_stacks(); !status) return status.error();
     if (auto status = writer.functions(impl_->told.names()); !status) return status.error();
     const auto anchor = take_anchor(session);

@@ -2,13 +2,12 @@
 #include "hftmon/event_text.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <bit>
 #include <iterator>
 
 #include "hftmon/histogram.hpp"
-#include "lib/report/stack_text.hpp"
 
 namespace hftmon {
 
@@ -161,7 +160,7 @@ public:
     void operator()(const StackEvent& e) {
         static constexpr std::string_view kOf[] = {"sched_switch", "sched_waking", "spike"};
         put("stack of={} {}{}{}", kOf[static_cast<std::size_t>(e.of)], thread("", e.tid),
-            stack(StackPart::kKernel, e.stack.kernel), stack(StackPart::kUser, e.stack.user));
+            stack(StackPart::kKernel, e.stack.kernel, e.tid), stack(StackPart::kUser, e.stack.user, e.tid));
     }
     void operator()(const SpikeEvent& e) {
         put("spike kind={} ticks={} {}", duration_name(e.kind), e.duration.value, thread("", e.tid));
@@ -200,18 +199,23 @@ private:
     /// " function=tick_nohz_handler", or its address; nothing when that is not known.
     std::string function(std::uint64_t address) const {
         if (address == 0) return "";
-        const std::string_view name = names_.functions.lookup(address);
+        const std::string_view name = names_.stacks.functions().lookup(address);
         return name.empty() ? fmt::format(" function={:#x}", address) : fmt::format(" function={}", name);
     }
 
     /// " kernel=schedule;do_nanosleep"; its number, when the stack is not known.
-    std::string stack(StackPart part, std::uint32_t id) const {
+    std::string stack(StackPart part, std::uint32_t id, Tid tid) const {
         if (id == 0) return "";
         const char* key = part == StackPart::kKernel ? "kernel" : "user";
-        const Stack* stack = names_.stacks.lookup(part, id);
+        const Stack* stack = names_.stacks.stacks().lookup(part, id);
         if (stack == nullptr) return fmt::format(" {}=#{}", key, id);
-        return fmt::format(" {}={}{}", key, fmt::join(frame_names(*stack, names_.functions), ";"),
-                           stack->cut ? ";..." : "");
+        const Tid process = names_.threads.process_of(tid, header_.time).value_or(tid);
+        std::string text;
+        for (const StackFrame& frame : names_.stacks.frames(*stack, process, header_.time))
+            text += fmt::format("{}{}", text.empty() ? "" : ";", short_name(frame.name));
+        std::ranges::replace_if(
+            text, [](char c) { return c <= ' ' || c > '~'; }, '_');
+        return fmt::format(" {}={}{}", key, text, stack->cut ? ";..." : "");
     }
 
     /// "prev_tid=12 prev_comm="name"", the name only when it is known.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The keys are a promise: docs/json.md.
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "hftmon/report.hpp"
-#include "lib/report/stack_text.hpp"
 
 namespace hftmon {
 namespace {
@@ -56,7 +57,7 @@ public:
         const bool has_waker = delay.reason != StartReason::kPreempted && delay.reason != StartReason::kUnseen;
         json["waking"] = has_waker ? waking(bill) : Json(nullptr);
         json["preempted_by"] = delay.reason == StartReason::kPreempted ? thread_of(bill.other) : Json(nullptr);
-        json["left_in"] = stack(delay.left);
+        json["left_in"] = stack(delay.left, bill.thread, delay.start);
         json["enqueued"] = delay.is_enqueued ? time(delay.enqueued) : Json(nullptr);
         json["waited_on"] = Json::array();
         for (const Hop& hop : delay.hops)
@@ -127,13 +128,27 @@ private:
         return json;
     }
 
-    [[nodiscard]] Json stack(const StackIds& ids) const {
-        if (!ids.any() || !context_.stacks || !context_.functions) return nullptr;
+    [[nodiscard]] Json stack(const StackIds& ids, const ThreadInfo& whose, TscTime when) const {
+        if (!ids.any() || !context_.stacks) return nullptr;
         Json json = Json::object();
         for (const auto& [key, part, id] :
              {std::tuple("kernel", StackPart::kKernel, ids.kernel), std::tuple("user", StackPart::kUser, ids.user)}) {
-            const Stack* stack = context_.stacks->lookup(part, id);
-            json[key] = stack ? Json(frame_names(*stack, *context_.functions)) : Json(nullptr);
+            const Stack* stack = context_.stacks->stacks().lookup(part, id);
+            json[key] = stack ? frames(*stack, whose.tgid, when) : Json(nullptr);
+        }
+        return json;
+    }
+
+    [[nodiscard]] Json frames(const Stack& stack, Tid process, TscTime time) const {
+        Json json = Json::array();
+        for (const StackFrame& frame : context_.stacks->frames(stack, process, time)) {
+            Json& told = json.emplace_back(Json{{"name", frame.name}});
+            if (stack.part == StackPart::kKernel) continue;
+            told["address"] = fmt::format("{:#x}", frame.address);
+            told["object"] = frame.object.empty() ? Json(nullptr) : Json(frame.object);
+            told["file"] = frame.file.empty() ? Json(nullptr) : Json(frame.file);
+            told["line"] = frame.line == 0 ? Json(nullptr) : Json(frame.line);
+            told["inlined"] = frame.is_inlined;
         }
         return json;
     }
@@ -145,7 +160,7 @@ private:
                   {"cpu", waking.cpu.value},
                   {"context", name_of(kContextNames, waking.context)},
                   {"source", owner(waking.source.kind, waking.source.subject)}};
-        json["stack"] = stack(waking.stack);
+        json["stack"] = stack(waking.stack, bill.other, waking.time);
         json["timer_expiry"] = waking.timer.active ? time(waking.timer.expiry) : Json(nullptr);
         return json;
     }

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "hftmon/report.hpp"
-#include "lib/report/stack_text.hpp"
 
 namespace hftmon {
 namespace {
@@ -57,13 +56,14 @@ std::string duration(TscTicks ticks, const TscClock& clock) {
     return scale.text(scale.count(ns));
 }
 
-std::string printable(const Comm& comm) {
-    std::string text(comm.view());
+std::string printable(std::string_view name) {
+    std::string text(name);
     for (char& c : text) {
         if (c < ' ' || c > '~') c = '?';
     }
     return text.empty() ? "?" : text;
 }
+std::string printable(const Comm& comm) { return printable(comm.view()); }
 
 std::string thread_text(const Comm& comm, std::uint32_t tid, std::int16_t prio, Policy policy) {
     const std::string priority = priority_text(prio, policy);
@@ -177,22 +177,43 @@ std::string start_text(const Bill& bill, const IrqNames& irqs) {
     return "from its wakeup";
 }
 
-/// "  slept in futex_wait < do_futex < __x64_sys_futex < 0x401136 < ...", at most so many
-/// frames of each part; entry code and the scheduler's own functions say nothing.
-void append_stack(std::string& out, const char* what, const StackIds& ids, const ReportContext& context) {
+/// Inlined, and the standard library's: there are dozens of these, and they tell nothing.
+bool is_plumbing(const StackFrame& frame) {
+    const std::string_view name = std::string_view(frame.name).substr(0, frame.name.find_first_of("<("));
+    return frame.is_inlined && (name.find("std::") != name.npos || name.find("__gnu_cxx::") != name.npos);
+}
+
+/// A stack that a bill names, and whose it is.
+struct NamedStack {
+    const StackIds& ids;
+    const ThreadInfo& thread;
+    TscTime time;
+};
+
+/// "  slept in futex_wait < do_futex < __x64_sys_futex < Feed::wait (feed.cpp:41) < main", at most so many
+/// frames of each part, and the source of the innermost; entry code and the scheduler's own functions say
+/// nothing.
+void append_stack(std::string& out, const char* what, const NamedStack& named, const ReportContext& context) {
     constexpr std::size_t kShown = 6;
-    if (!ids.any() || !context.stacks || !context.functions) return;
+    static constexpr std::string_view kDull[] = {"__schedule", "schedule", "do_syscall_64",
+                                                 "entry_SYSCALL_64_after_hwframe"};
+    if (!named.ids.any() || !context.stacks) return;
     std::string text;
-    for (const auto& [part, id] : {std::pair(StackPart::kKernel, ids.kernel), std::pair(StackPart::kUser, ids.user)}) {
-        const Stack* stack = context.stacks->lookup(part, id);
+    for (const auto& [part, id] :
+         {std::pair(StackPart::kKernel, named.ids.kernel), std::pair(StackPart::kUser, named.ids.user)}) {
+        const Stack* stack = context.stacks->stacks().lookup(part, id);
         if (!stack) continue;
         std::size_t shown = 0;
-        for (const std::string& name : frame_names(*stack, *context.functions)) {
-            static constexpr std::string_view kDull[] = {"__schedule", "schedule", "do_syscall_64",
-                                                         "entry_SYSCALL_64_after_hwframe"};
-            if (std::ranges::count(kDull, name) != 0) continue;
-            text += (text.empty() ? "" : " < ") + (shown == kShown ? std::string("...") : name);
+        bool has_source = false;
+        for (const StackFrame& frame : context.stacks->frames(*stack, named.thread.tgid, named.time)) {
+            const bool is_dull = part == StackPart::kKernel && std::ranges::count(kDull, frame.name) != 0;
+            if (is_dull || is_plumbing(frame)) continue;
+            text += text.empty() ? "" : " < ";
+            text += shown == kShown ? "..." : printable(short_name(frame.name));
             if (shown++ == kShown) break;
+            if (frame.line == 0 || std::exchange(has_source, true)) continue;
+            text += fmt::format(" ({}:{})", printable(std::string_view(frame.file).substr(frame.file.rfind('/') + 1)),
+                                frame.line);
         }
     }
     if (!text.empty()) out += fmt::format("  {} {}\n", what, text);
@@ -304,9 +325,9 @@ std::string to_text(const Bill& bill, const ReportContext& context) {
         delay.cpu.value, is_wakeup ? "due" : "from", moment_text(delay.start, context), start_text(bill, context.irqs));
     if (delay.hops.size() > 1) out += fmt::format(", moved {}x while waiting", delay.hops.size() - 1);
     out += '\n';
-    append_stack(out, is_wakeup ? "slept in" : "was in", delay.left, context);
+    append_stack(out, is_wakeup ? "slept in" : "was in", {delay.left, bill.thread, delay.start}, context);
     if (delay.reason == StartReason::kTimer || delay.reason == StartReason::kWaking)
-        append_stack(out, "woken in", delay.waking.stack, context);
+        append_stack(out, "woken in", {delay.waking.stack, bill.other, delay.waking.time}, context);
     append_table(out, bill, context);
     append_after(out, bill, context);
     append_incomplete(out, bill);

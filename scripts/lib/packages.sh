@@ -9,7 +9,7 @@
 # packages_of SET: the packages of one set.
 packages_in() {
 	case $1 in
-	build) echo make g++ pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev ;;
+	build) echo make g++ pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libdw-dev ;;
 	guest) echo make gcc qemu-system-x86 busybox-static cpio kmod xz-utils zstd \
 		util-linux pahole iproute2 procps ;;
 	load) echo rt-tests stress-ng iputils-ping ;;

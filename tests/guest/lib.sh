@@ -15,8 +15,9 @@
 #   note TEXT...                   a diagnostic line
 #   finish                         last line of every test: the plan
 #
-# Set for a test: TREE, BIN (hftctl and the helper programs), MODULE (the .ko
-# file, empty on a machine without), WORK (a private folder in memory).
+# Set for a test: TREE, BIN (hftctl and the helper programs, stripped), SYMBOLS (stacked,
+# not stripped), MODULE (the .ko file, empty on a machine without), WORK (a private folder
+# in memory).
 set -uo pipefail
 
 CHECKS=0 FAILURES=0

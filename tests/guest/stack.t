@@ -20,7 +20,7 @@ blocked() {
 		sleep 1.5
 		cat "/proc/$!/stack" >"$3.proc"
 		kill $!' - "$BIN" "$name" "$WORK/$name"
-	hftctl dump "$WORK/$name.hft" >"$WORK/$name.txt"
+	hftctl dump --no-symbols "$WORK/$name.hft" >"$WORK/$name.txt"
 	read -r tid frames <"$WORK/$name.said"
 	line=$(grep " stack of=sched_switch tid=$tid .* user=${frames// /;}" "$WORK/$name.txt" | head -n 1)
 	if [[ -n $line ]]; then
@@ -61,7 +61,7 @@ check "a waker, recorded" hftctl record -e bills,stack -o "$WORK/wake.hft" --rin
 	bash -c '"$1/stacked" wake >"$2"' - "$BIN" "$WORK/wake.said"
 cat /sys/kernel/tracing/trace >"$WORK/wake.ftrace"
 echo '!stacktrace' >/sys/kernel/tracing/events/sched/sched_waking/trigger
-hftctl dump "$WORK/wake.hft" >"$WORK/wake.txt"
+hftctl dump --no-symbols "$WORK/wake.hft" >"$WORK/wake.txt"
 read -r tid frames <"$WORK/wake.said"
 line=$(grep " stack of=sched_waking tid=$tid .* user=${frames// /;}" "$WORK/wake.txt" | head -n 1)
 ends_with "who wakes: the program's part, and the kernel's as ftrace has it" "$(functions_of kernel <<<"$line")" \
@@ -72,13 +72,34 @@ is "each waking of that thread's is followed by a stack of it" \
 	"$(grep -c " stack of=sched_waking tid=$tid " "$WORK/wake.txt")" \
 	"$(grep -c " sched_waking .* waker_tid=$tid " "$WORK/wake.txt")"
 
-hftctl spikes -i "$WORK/wake.hft" --over 1ns --top 1000000 --json >"$WORK/wake.json"
+hftctl spikes -i "$WORK/wake.hft" --over 1ns --top 1000000 --symbols "$SYMBOLS" --json >"$WORK/wake.json"
 at_least "the bill of the thread that was woken tells where" "$(jq --argjson tid "$tid" --arg said "${frames// /;}" \
-	'[.bills[] | select(.waking.waker.tid == $tid and (.waking.stack.user // [] | .[0:4] | join(";")) == $said)] | length' \
+	'[.bills[] | select(.waking.waker.tid == $tid and (.waking.stack.user // [] | [.[0:4][].address] | join(";")) == $said)] | length' \
 	"$WORK/wake.json")" 1
 at_least "and where it had slept" "$(jq --argjson tid "$tid" \
-	'[.bills[] | select(.waking.waker.tid == $tid and (.left_in.kernel // [] | index("futex_wait")))] | length' \
+	'[.bills[] | select(.waking.waker.tid == $tid and (.left_in.kernel // [] | map(.name) | index("futex_wait")))] | length' \
 	"$WORK/wake.json")" 1
+
+# The functions are those of stacked.cpp, and each line is one of its calls. What ran was stripped.
+named='(.waking.stack.user | [.[0:4][] | .name | sub("^[(]anonymous namespace[)]::"; "") | sub("[(].*"; "")] ==
+	["innermost", "middle", "outer", "main"])'
+at_least "and in which functions and lines" "$(jq --argjson tid "$tid" "[.bills[] | select(.waking.waker.tid == \$tid and
+	.waking.stack.user != null and $named) | .waking.stack.user[1:4][] | select(.object == \"stacked\" and
+	(.file | endswith(\"tests/guest/stacked.cpp\"))) | .line] | length" "$WORK/wake.json")" 3
+for line in $(jq --argjson tid "$tid" "[.bills[] | select(.waking.waker.tid == \$tid and .waking.stack.user != null and
+	$named)][0].waking.stack.user[1:4][].line" "$WORK/wake.json"); do
+	check "line $line of stacked.cpp is a call" grep -qE '(innermost|middle|outer)\(.*\);' \
+		<(sed -n "${line}p" "$TREE/tests/guest/stacked.cpp")
+done
+check "dump names them, too" grep -q ' stack of=sched_waking .* user=(anonymous_namespace)::innermost;.*::middle;.*::outer;main' \
+	<(hftctl dump "$WORK/wake.hft")
+# A process that ended before the file was read, and a program that another one takes the place of.
+check "what was there before an exec, and what after" bash -c '
+	"$1/hftctl" record -e bills,stack -o "$2" --ring 16M -- bash -c "sleep 0.3; exec \"$1/stacked\" wake >\"$2.said\"" &&
+	"$1/hftctl" dump "$2" >"$2.txt"' - "$BIN" "$WORK/exec.hft"
+read -r tid frames <"$WORK/exec.hft.said"
+check "before: the shell's" grep -qE " stack of=sched_switch tid=$tid .* user=.*(bash\\+0x|wait|dash)" "$WORK/exec.hft.txt"
+check "after: its own" grep -q " stack of=sched_waking tid=$tid .* user=(anonymous_namespace)::innermost;.*;main" "$WORK/exec.hft.txt"
 
 # Who is there when a trigger is hit, though the ring freezes at once.
 status=0
@@ -95,7 +116,8 @@ head -n 1 "$WORK/live.out" >"$WORK/live.said"
 read -r tid frames <"$WORK/live.said"
 at_least "a live bill tells where its thread was woken" "$(tail -n 1 "$WORK/live.out" | jq --argjson tid "$tid" \
 	--arg said "${frames// /;}" '[.bills[] | select(.waking.waker.tid == $tid and
-	(.waking.stack.user // [] | .[0:4] | join(";")) == $said and (.waking.stack.kernel | index("futex_wake")))] | length')" 1
+	(.waking.stack.user // [] | [.[0:4][].address] | join(";")) == $said and
+	(.waking.stack.kernel | map(.name) | index("futex_wake")) and '"$named"')] | length')" 1
 
 # A session ends in the middle of switches.
 load stress-ng --quiet --timeout 60 --temp-path "$WORK" --yield 2 --switch 1

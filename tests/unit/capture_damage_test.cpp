@@ -284,6 +284,22 @@ BOOST_FIXTURE_TEST_CASE(stacks_that_cannot_be, Damaged) {
     BOOST_TEST(!open()->stacks().front().cut);
 }
 
+BOOST_FIXTURE_TEST_CASE(programs_that_cannot_be, Damaged) {
+    // "p 7 1000 \nm 401000 402000 1000 abcd ..."
+    char* const text = &body<char>(ChunkType::kPrograms);
+    const std::string whole(text, 22);
+    for (const std::string_view wrong :
+         {"m 7 1000 \nm", "x 7 1000 ", "p x 1000 ", "p 7 x000 ", "p 7 1000\n", "p 7 1000 \nn ", "p 7 1000 \nm x",
+          "p 7 1000 \nm 403000 4", "p 7 1000 \nm 401000 x", "p 7 1000 \np 401000 4"}) {
+        BOOST_TEST_CONTEXT(wrong) {
+            std::copy(wrong.begin(), wrong.end(), text);
+            one_left_out();
+            std::copy(whole.begin(), whole.end(), text);
+        }
+    }
+    BOOST_TEST(open()->damaged_chunks() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(stacks_deeper_than_the_kernel_tells) {
     TempDir dir;
     for (const std::size_t depth : {HFTMON_STACK_DEPTH, HFTMON_STACK_DEPTH + 1}) {

@@ -69,6 +69,12 @@ inline CaptureStats sample_stats() {
     return {{{CpuId{0}, 60, 1, 2, 57, 100, 3, 999}, {CpuId{3}, 60, 0, 0, 60, 90, 2, 500}}, Nanoseconds(123'456)};
 }
 
+inline std::vector<ProgramMap> sample_programs() {
+    const ProgramFile program{"/opt/engine two", "abcd", 1'700'000'000'000'000'001}, vdso{"[vdso]", "", 0};
+    return {{Tid{7}, TscTime{1000}, {{0x401000, 0x402000, 0x1000, program}, {0x7fff00001000, 0x7fff00002000, 0, vdso}}},
+            {Tid{8}, TscTime{1000}, {}}};
+}
+
 /// Everything once; two chunks of records on CPU 0, one on CPU 3.
 inline void write_sample(const std::string& path) {
     auto writer = CaptureWriter::create(path, sample_meta());
@@ -87,6 +93,7 @@ inline void write_sample(const std::string& path) {
     BOOST_REQUIRE(writer->functions(std::vector<FunctionName>{{0xffffffff81000010, "second"}, {0x10, "first [mod]"}}));
     BOOST_REQUIRE(writer->stacks(std::vector<Stack>{{StackPart::kKernel, 7, true, {0xffffffff81000011, 0x12}},
                                                     {StackPart::kUser, 7, false, {0x401136}}}));
+    BOOST_REQUIRE(writer->programs(sample_programs()));
     BOOST_REQUIRE(writer->stats(sample_stats()));
     BOOST_REQUIRE(writer->finish(Nanoseconds(1'700'000'001'000'000'000)));
 }

@@ -77,6 +77,7 @@ BOOST_FIXTURE_TEST_CASE(everything_comes_back, SampleFile) {
     const std::vector<Stack> stacks{{StackPart::kKernel, 7, true, {0xffffffff81000011, 0x12}},
                                     {StackPart::kUser, 7, false, {0x401136}}};
     BOOST_TEST((std::vector(reader->stacks().begin(), reader->stacks().end()) == stacks));
+    BOOST_TEST(std::ranges::equal(reader->programs(), sample_programs()));
     BOOST_TEST((reader->stats() == sample_stats()));
 
     auto streams = reader->streams();

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include <nlohmann/json.hpp>
@@ -54,28 +56,32 @@ Trace story_with_stacks() {
 
 BOOST_AUTO_TEST_CASE(where_it_slept_and_was_woken) {
     Told told(story_with_stacks());
-    StackTable stacks;
+    StackNamer stacks;
     stacks.learn(std::vector<Stack>{{StackPart::kKernel, 1, false, {0x1001, 0x2001, 0x3001}},
                                     {StackPart::kKernel, 2, false, {0x9001, 0x4001, 0x5001}},
                                     {StackPart::kKernel, 3, false, {0x6001}},
                                     {StackPart::kUser, 1, true, {0x401000, 0x402000}}});
-    FunctionNames functions;
-    functions.learn(std::vector<FunctionName>{{0x1000, "__schedule+0x10"},
-                                              {0x2000, "do_sleep+0x20"},
-                                              {0x3000, "entry [mod]"},
-                                              {0x4000, "wake"},
-                                              {0x9000, "__traceiter_sched_waking+0x2"}});
+    stacks.learn(
+        std::vector<ProgramMap>{{Tid{kRt.tid}, TscTime{900}, {{0x400000, 0x402000, 0x1000, {"/not/there", "", 0}}}}});
+    stacks.learn(std::vector<FunctionName>{{0x1000, "__schedule+0x10"},
+                                           {0x2000, "do_sleep+0x20"},
+                                           {0x3000, "entry [mod]"},
+                                           {0x4000, "wake"},
+                                           {0x9000, "__traceiter_sched_waking+0x2"}});
     BOOST_TEST(told.text().find("slept in") == std::string::npos);
     told.context.stacks = &stacks;
-    told.context.functions = &functions;
     const std::string text = told.text();
-    BOOST_TEST(text.find("\n  slept in do_sleep < entry[mod] < 0x401000 < 0x402000\n"
+    BOOST_TEST(text.find("\n  slept in do_sleep < entry[mod] < there+0x2000 < there+0x3000\n"
                          "  woken in wake < 0x5001\n") != std::string::npos,
                text);
     const auto json = nlohmann::json::parse(to_json(told.bill(), told.context));
-    BOOST_TEST(json["left_in"].dump() ==
-               R"({"kernel":["__schedule","do_sleep","entry[mod]"],"user":["0x401000","0x402000"]})");
-    BOOST_TEST(json["waking"]["stack"].dump() == R"({"kernel":["wake","0x5001"],"user":null})");
+    BOOST_TEST(json["left_in"]["kernel"].dump() ==
+               R"([{"name":"__schedule"},{"name":"do_sleep"},{"name":"entry[mod]"}])");
+    const char* frame = R"({{"address":"{:#x}","file":null,"inlined":false,"line":null,"name":"{}","object":"there"}})";
+    BOOST_TEST(json["left_in"]["user"].dump() ==
+               fmt::format("[{},{}]", fmt::format(fmt::runtime(frame), 0x401000, "there+0x2000"),
+                           fmt::format(fmt::runtime(frame), 0x402000, "there+0x3000")));
+    BOOST_TEST(json["waking"]["stack"].dump() == R"({"kernel":[{"name":"wake"},{"name":"0x5001"}],"user":null})");
 }
 
 /// A stack whose own event was lost, or that came when another waking lay between, is nobody's.
@@ -85,11 +91,9 @@ BOOST_AUTO_TEST_CASE(stacks_of_events_that_are_not_the_last) {
     t.at(9000).waking(kRt, 2).wakeup(kRt, 2).waking(kHog, 2).stack(HFTMON_STACK_OF_WAKING, kLow, 2);
     t.stack(HFTMON_STACK_OF_WAKING, kLow, 1).wakeup(kHog, 2).at(71'000).to(kRt);
     Told told(t.at(90'000).to(kIdle));
-    StackTable stacks;
+    StackNamer stacks;
     stacks.learn(std::vector<Stack>{{StackPart::kKernel, 1, false, {0x1001}}, {StackPart::kKernel, 2, false, {0x2}}});
-    FunctionNames functions;
     told.context.stacks = &stacks;
-    told.context.functions = &functions;
     const auto json = nlohmann::json::parse(to_json(told.bill(), told.context));
     BOOST_TEST(json["left_in"].is_null());
     BOOST_TEST(json["waking"]["stack"].is_null());

@@ -13,10 +13,10 @@
 #include "hftmon/merge.hpp"
 #include "hftmon/names.hpp"
 #include "hftmon/runs.hpp"
-#include "hftmon/stacks.hpp"
 #include "tools/hftctl/capture_input.hpp"
 #include "tools/hftctl/command.hpp"
 #include "tools/hftctl/options.hpp"
+#include "tools/hftctl/symbol_options.hpp"
 
 namespace hftctl {
 
@@ -28,6 +28,7 @@ using hftmon::TscTime;
 struct DumpOptions {
     std::string path = "hftmon.capture";
     std::string cpus;
+    SymbolOptions symbols;
 };
 
 /// All runs of the capture, in order of time.
@@ -65,10 +66,8 @@ int run_dump(const DumpOptions& options) {
 
     // Names first: a thread may be named only after it has been seen.
     hftmon::NameTable names;
-    hftmon::FunctionNames functions;
-    functions.learn(capture->functions());
-    hftmon::StackTable stacks;
-    stacks.learn(capture->stacks());
+    hftmon::StackNamer stacks = options.symbols.namer();
+    stacks.learn(*capture);
     for (const auto& list : capture->threads()) names.learn(list.entries, list.from, list.to);
     std::optional<hftmon::TscTime> start;
     for_each_run(*capture, [&](const hftmon::Run& run) {
@@ -101,13 +100,14 @@ int run_dump(const DumpOptions& options) {
         expected->second = run.position + run.records.size();
         if (run.status == DecodeStatus::kOk) {
             begin_line(run.cpu, run.event.header.time);
-            append_event_text(run.event, {names, functions, stacks}, text);
+            append_event_text(run.event, {names, stacks}, text);
             text += '\n';
         } else {
             for (const hftmon::Record& record : run.records) append_undecoded(record, run.cpu, run.status, text);
         }
         failed = std::fwrite(text.data(), 1, text.size(), stdout) != text.size();
     });
+    tell_missing(stacks);
     if (failed) return report({hftmon::ErrorCode::kSystem, errno, "cannot write the output", ""});
     return kExitOk;
 }
@@ -123,6 +123,7 @@ void add_dump(CLI::App& app, Invocation& invocation) {
     command->add_option("-C,--cpu", options->cpus, "These CPUs only, e.g. 0-3,7")
         ->type_name("CPUS")
         ->check(not_empty());
+    options->symbols.add_to(*command);
     command->callback([options, &invocation] { invocation.exit_code = run_dump(*options); });
 }
 

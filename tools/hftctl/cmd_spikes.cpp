@@ -18,6 +18,7 @@
 #include "tools/hftctl/events.hpp"
 #include "tools/hftctl/live_stacks.hpp"
 #include "tools/hftctl/options.hpp"
+#include "tools/hftctl/symbol_options.hpp"
 
 namespace hftctl {
 
@@ -31,6 +32,7 @@ struct SpikesOptions {
     std::string input, over = "50us";
     std::size_t top = 10;
     bool json = false, check = false;
+    SymbolOptions symbols;
 };
 
 /// A delay over the threshold makes the exit status kExitThreshold.
@@ -141,18 +143,17 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
     auto about = about_json(capture->meta(), capture->stats());
     about["not_captured"] = missing_sources;
     for (const hftmon::Tid tid : subjects) about["subjects"].push_back(tid.value);
-    hftmon::StackTable stacks;
-    stacks.learn(capture->stacks());
-    hftmon::FunctionNames functions;
-    functions.learn(capture->functions());
+    hftmon::StackNamer stacks = options.symbols.namer();
+    stacks.learn(*capture);
     const hftmon::ReportContext context{.clock = analyzer.clock(),
                                         .irqs = analyzer.irqs(),
                                         .origin = analyzer.timeline().first(),
                                         .has_wall_clock = !capture->clock_syncs().empty(),
-                                        .stacks = &stacks,
-                                        .functions = &functions};
-    return finish_report(options, analyzer, context, about,
-                         capture->stats() ? to_text(summarize(capture->meta(), *capture->stats())) : "");
+                                        .stacks = &stacks};
+    const int status = finish_report(options, analyzer, context, about,
+                                     capture->stats() ? to_text(summarize(capture->meta(), *capture->stats())) : "");
+    tell_missing(stacks);
+    return status;
 }
 
 /// What time it is, in a session of any length: by the stated frequency alone,
@@ -167,9 +168,10 @@ struct LiveClock {
 class LiveAnalysis {
 public:
     /// Keeps `clock` up to date.
-    LiveAnalysis(hftmon::Session& session, hftmon::Analyzer& analyzer, LiveClock& clock)
+    LiveAnalysis(hftmon::Session& session, hftmon::Analyzer& analyzer, LiveClock& clock, LiveStacks& stacks)
         : session_(session),
           analyzer_(analyzer),
+          stacks_(stacks),
           clock_(clock),
           merger_(session.rings()),
           lag_(analyzer.clock().to_ticks(std::chrono::milliseconds(100))) {}
@@ -195,13 +197,17 @@ public:
 
 private:
     void feed(TscTime horizon) {
-        merger_.run([this](hftmon::CpuId cpu, std::uint64_t position,
-                           std::span<const hftmon::Record> records) { analyzer_.consume(cpu, position, records); },
-                    horizon);
+        merger_.run(
+            [this](hftmon::CpuId cpu, std::uint64_t position, std::span<const hftmon::Record> records) {
+                stacks_.look(records);
+                analyzer_.consume(cpu, position, records);
+            },
+            horizon);
     }
 
     hftmon::Session& session_;
     hftmon::Analyzer& analyzer_;
+    LiveStacks& stacks_;
     LiveClock& clock_;
     hftmon::Merger merger_;
     hftmon::TscTicks lag_;
@@ -240,15 +246,14 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
 
     auto analysis_options = analyzer_options(options, over, parsed->subjects);
     LiveClock clock{info->tsc_khz, *sync, *sync};
-    LiveStacks stacks(*session, parsed->session.sources);
+    LiveStacks stacks(*session, parsed->session.sources, options.symbols.namer());
     const hftmon::Analyzer* shown = nullptr;
     const auto context = [&](TscTime origin) {
         return hftmon::ReportContext{.clock = clock.reading(),
                                      .irqs = shown->irqs(),
                                      .origin = origin,
                                      .has_wall_clock = true,
-                                     .stacks = &stacks.stacks(),
-                                     .functions = &stacks.functions()};
+                                     .stacks = &stacks.namer()};
     };
     analysis_options.on_bill = [&](const hftmon::Bill& bill) {
         stacks.learn(bill);
@@ -271,7 +276,7 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     if (child) {
         if (auto status = child->release(); !status) return report(status.error());
     }
-    LiveAnalysis live(*session, analyzer, clock);
+    LiveAnalysis live(*session, analyzer, clock, stacks);
     const auto start = std::chrono::steady_clock::now();
     while (!stop_requested() && !(child && child->ended()) &&
            !(parsed->duration && std::chrono::steady_clock::now() - start >= *parsed->duration)) {
@@ -283,7 +288,9 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     for (const auto& ring : session->rings()) lost += ring.counts().lost;
     if (lost != 0) tell("note: {} records were lost: take a larger --ring, or capture fewer CPUs\n", lost);
     if (live.late() != 0) tell("note: {} records came too late to be put in order\n", live.late());
-    return finish_report(options, analyzer, context(analyzer.timeline().first()), nullptr, "");
+    const int status = finish_report(options, analyzer, context(analyzer.timeline().first()), nullptr, "");
+    tell_missing(stacks.namer());
+    return status;
 }
 
 int run_spikes(const SpikesOptions& options, const std::vector<std::string>& command) {
@@ -308,6 +315,7 @@ void add_spikes(CLI::App& app, Invocation& invocation) {
     command->add_option("--top", options->top, "Bills to show of a capture, the longest (default: 10)")->type_name("N");
     command->add_flag("--json", options->json, "Machine-readable output (docs/json.md); live: at the end");
     command->add_flag("--check", options->check, "Verify the analysis' invariants; broken ones are an error");
+    options->symbols.add_to(*command);
     options->capture.add_to(*command);
     command->footer(
         "hftctl spikes FILE explains a capture; without FILE it captures and explains live, until Ctrl-C, or until\n"

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/// Functions of programs: by build id, from symbol tables and debug information.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hftmon/programs.hpp"
+
+namespace hftmon {
+
+/// A function that an address is in, or that was inlined into one.
+struct ProgramFrame {
+    std::string function;     ///< as in the source, with its arguments; never empty
+    std::string file;         ///< path of the source; empty: not known
+    std::uint32_t line = 0;   ///< 0: not known
+    bool is_inlined = false;  ///< into the frame that follows
+    friend bool operator==(const ProgramFrame&, const ProgramFrame&) = default;
+};
+
+/// Finds the files that addresses are in, and asks them. One that is not the file that was
+/// executed, by its build id, or without one by its modification time, is not believed.
+///
+/// Files are looked for in the given folders, by the path that they had, by their mere name
+/// and by build id (.build-id/ab/cdef.debug), then where they were, then below /usr/lib/debug.
+/// Debug information apart from its program is found as gdb finds it, through debuginfod too where
+/// DEBUGINFOD_URLS is set. Answers are kept. Move-only. One thread at a time.
+class ProgramSymbols {
+public:
+    explicit ProgramSymbols(std::vector<std::string> folders = {});
+    ProgramSymbols(ProgramSymbols&&) noexcept;
+    ProgramSymbols& operator=(ProgramSymbols&&) noexcept;
+    ~ProgramSymbols();
+
+    /// The functions at an address as the file counts them, the innermost inlined one first.
+    /// Empty: not known. Valid until *this ends.
+    [[nodiscard]] std::span<const ProgramFrame> lookup(const ProgramFile& file, std::uint64_t address);
+    /// Files that were asked for and not found.
+    [[nodiscard]] std::vector<ProgramFile> missing() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hftmon
