@@ -22,14 +22,9 @@ namespace hftmon {
 
 namespace {
 
-/// What malloc(3) gave.
-struct Free {
-    void operator()(void* memory) const noexcept { std::free(memory); }
-};
-
 std::string demangle(const char* name) {
     int status = 0;
-    const std::unique_ptr<char, Free> text(abi::__cxa_demangle(name, nullptr, nullptr, &status));
+    const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status), std::free);
     return status == 0 && text ? text.get() : name;
 }
 

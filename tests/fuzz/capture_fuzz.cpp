@@ -49,6 +49,15 @@ void read_everything(const CaptureReader& reader) {
     const TscClock clock = reader.clock();
     for (const CaptureThreads& list : reader.threads()) sink += list.entries.size() + list.from.value;
     for (const FunctionName& function : reader.functions()) sink += function.address + function.name.size();
+    for (const Stack& stack : reader.stacks()) sink += stack.id + stack.frames.size();
+    ProgramMaps programs;
+    programs.learn(reader.programs());
+    for (const ProgramMap& program : reader.programs()) {
+        for (const Mapping& mapping : program.mappings) {
+            const auto place = programs.lookup(program.process, program.time, mapping.end - 1);
+            if (place) sink += place->address + place->file->path.size() + place->file->build_id.size();
+        }
+    }
     for (const IrqName& irq : reader.irqs()) sink += irq.irq + irq.name.size();
     if (reader.stats()) sink += reader.stats()->cpus.size();
 

@@ -59,6 +59,8 @@ check_not "no capture file was left by all that" test -e a.hft
 
 # ---- capture files ---------------------------------------------------------
 
+complains "symbols in a folder that is not there" 2 "--symbols.*nowhere" hftctl dump --symbols nowhere a.hft
+complains "symbols, and no symbols" 2 "--no-symbols" hftctl spikes --symbols . --no-symbols a.hft
 complains "dump of a file that is not there" 1 "No such file" hftctl dump -i nowhere.hft
 complains "dump without a file" 1 "No such file" hftctl dump
 complains "dump of a folder" 1 "not a regular file" hftctl dump -i .
