@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -19,24 +20,33 @@ namespace hftmon {
 
 /// Reading a map makes the process wait that maps memory just then, some 50 us. So it is
 /// read when a stack of it is seen first, and again, a second later at the earliest, when one
-/// has addresses that the map does not explain. Of a process that ended before, nothing is
-/// known. One thread at a time.
+/// has addresses that the map does not explain; and of all processes not more than 64 times,
+/// and 1000 threads looked at, in a second, since a storm of short ones must not keep the caller
+/// from what it has to do. Of a process that ended before, nothing is known. One thread at a time.
 class ProgramReader {
 public:
-    /// The process executes another program from that time on.
+    using SteadyClock = std::chrono::steady_clock;
+    /// What time it is by the clock of the records; nothing: the map is not believed.
+    using RecordClock = std::function<std::optional<TscTime>()>;
+
+    /// The process began, or began another program, at that time.
     void began(Tid process, TscTime time);
-    /// A stack of this thread: what is mapped around it is read if it is not known. `now`:
-    /// a time before the call. False: so many were read in this second that it has to wait; ask again.
-    bool look(Tid thread, std::span<const std::uint64_t> frames, TscTime now);
+    /// It has ended: what is only kept for later stacks of it is freed.
+    void ended(Tid process) { processes_.erase(process.value); }
+    /// Records are missing: anybody may have begun another program.
+    void doubt();
+
+    /// A stack of this thread that was seen at `seen`: what is mapped around it is read if it is not known.
+    /// False: it has to wait, for one of the limits above; ask again.
+    bool look(Tid thread, std::span<const std::uint64_t> frames, SteadyClock::time_point seen, const RecordClock& now);
     /// From now on nothing waits.
-    void lift_limit() noexcept { is_limited_ = false; }
+    void lift_limits() noexcept { is_limited_ = false; }
     /// All processes that there are, for stacks that nobody looks at while they come.
-    void look_at_all(TscTime now);
+    void look_at_all(const RecordClock& now);
     /// What has been learnt since the last call.
     [[nodiscard]] std::vector<ProgramMap> take();
 
 private:
-    using SteadyClock = std::chrono::steady_clock;
     struct Process {
         std::vector<Mapping> mappings;
         std::optional<SteadyClock::time_point> read_at;
@@ -48,14 +58,14 @@ private:
         std::map<std::uint64_t, std::uint64_t> places;  ///< of pages, by their offsets
     };
 
-    void read(Tid process, TscTime now);
-    void identify(Tid process, std::uint64_t inode, std::uint64_t offset, Mapping& mapping);
+    void read(Tid process, const RecordClock& now);
+    bool identify(Tid process, std::uint64_t inode, std::uint64_t offset, Mapping& mapping);
 
     std::unordered_map<std::uint32_t, Process> processes_;
     std::map<FileKey, File> files_;
     std::vector<ProgramMap> learnt_;
     bool is_limited_ = true;
-    std::size_t reads_ = 0;  ///< since:
+    std::size_t looks_ = 0, reads_ = 0;  ///< since:
     SteadyClock::time_point second_ = {};
 };
 

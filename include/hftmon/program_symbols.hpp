@@ -24,10 +24,13 @@ struct ProgramFrame {
 /// Finds the files that addresses are in, and asks them. One that is not the file that was
 /// executed, by its build id, or without one by its modification time, is not believed.
 ///
-/// Files are looked for in the given folders, by the path that they had, by their mere name
-/// and by build id (.build-id/ab/cdef.debug), then where they were, then below /usr/lib/debug.
-/// Debug information apart from its program is found as gdb finds it, through debuginfod too where
-/// DEBUGINFOD_URLS is set. Answers are kept. Move-only. One thread at a time.
+/// Programs are looked for in the given folders, by the path that they had and by their mere
+/// name, then where they were. Debug information that was stripped off is found as gdb finds it, in the
+/// folders and below /usr/lib/debug, by build id (.build-id/ab/cdef.debug) or by its name, and through
+/// debuginfod where DEBUGINFOD_URLS is set. Answers are kept. Move-only. One thread at a time.
+///
+/// Functions that the linker has left out may still be told by debug information, as if they
+/// were at the lowest addresses: lines there are not told, where they may be of such a function.
 class ProgramSymbols {
 public:
     explicit ProgramSymbols(std::vector<std::string> folders = {});
@@ -38,7 +41,7 @@ public:
     /// The functions at an address as the file counts them, the innermost inlined one first.
     /// Empty: not known. Valid until *this ends.
     [[nodiscard]] std::span<const ProgramFrame> lookup(const ProgramFile& file, std::uint64_t address);
-    /// Files that were asked for and not found.
+    /// Files that were asked for and not found, or told nothing.
     [[nodiscard]] std::vector<ProgramFile> missing() const;
 
 private:

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "hftmon/units.hpp"
@@ -15,7 +16,9 @@ namespace hftmon {
 
 /// A file that programs are executed from, as it was when it was mapped.
 struct ProgramFile {
-    std::string path;           ///< in the process's own view; "[vdso]" and such without a file; no newline
+    /// In the process's own view, no newline. Without a file "[vdso]", "[anonymous]" and such; "[unknown]"
+    /// where nobody could say which file it is.
+    std::string path;
     std::string build_id;       ///< hexadecimal, lower case; empty: it has none, or could not be read
     std::int64_t mtime_ns = 0;  ///< since the epoch; 0: could not be read
     friend auto operator<=>(const ProgramFile&, const ProgramFile&) = default;
@@ -29,11 +32,13 @@ struct Mapping {
     friend bool operator==(const Mapping&, const Mapping&) = default;
 };
 
-/// All that a process had mapped at some moment.
+/// All that a process had mapped at some moment between two times.
 struct ProgramMap {
     Tid process;
-    TscTime time;
-    std::vector<Mapping> mappings;  ///< by address; none: it began another program at this time
+    TscTime from, until;
+    /// By address. None: at `from`, which is `until`, the process began, or began another program;
+    /// what is known of the time before does not hold behind it.
+    std::vector<Mapping> mappings;
     friend bool operator==(const ProgramMap&, const ProgramMap&) = default;
 };
 
@@ -43,7 +48,8 @@ struct ProgramPlace {
     std::uint64_t address;
 };
 
-/// Filled once, then read by any number of threads.
+/// Filled once, then read by any number of threads. Memory: the maps, and some bytes for each
+/// process that ever began.
 class ProgramMaps {
 public:
     void learn(std::span<const ProgramMap> maps);
@@ -52,7 +58,7 @@ public:
     [[nodiscard]] std::optional<ProgramPlace> lookup(Tid process, TscTime time, std::uint64_t address) const noexcept;
 
 private:
-    std::vector<ProgramMap> maps_;  ///< by process and time
+    std::unordered_map<std::uint32_t, std::vector<ProgramMap>> maps_;  ///< by process; there by time
 };
 
 /// The mapping that holds `address`, or nullptr. `mappings` by address.

@@ -57,7 +57,8 @@ private:
     std::optional<ProgramSymbols> symbols_;
 };
 
-/// Without arguments and notes of the compiler: "Book::match" of "Book::match(Order const&) [clone .cold]".
+/// Without arguments, what it returns and notes of the compiler: "Book::match<int>" of
+/// "int Book::match<int>(Order const&) [clone .cold]".
 [[nodiscard]] std::string_view short_name(std::string_view function) noexcept;
 
 }  // namespace hftmon

@@ -59,9 +59,10 @@ enum class ChunkType : std::uint32_t {
     /// Text, one line per stack: k (kernel) or u (program), number, + if it was deeper, else -, and its addresses in
     /// hexadecimal, the innermost first; spaces between.
     kStacks = 9,
-    /// Text. "p PROCESS TSC " begins what that process had mapped then to be executed, or, with nothing behind it, a
-    /// new program; "m BEGIN END PLACE BUILD-ID MTIME PATH" is a mapping: addresses in hexadecimal (the last: what the
-    /// file calls the first), "-" without a build id, nanoseconds since the epoch.
+    /// Text. "p PROCESS FROM UNTIL " begins what that process had mapped to be executed, read between these two times
+    /// (TSC), or, with nothing behind it, a process or a new program of it; "m BEGIN END PLACE BUILD-ID MTIME PATH" is
+    /// a mapping: addresses in hexadecimal (the last: what the file calls the first), "-" without a build id,
+    /// nanoseconds since the epoch.
     kPrograms = 10,
 };
 

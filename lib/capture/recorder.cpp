@@ -28,11 +28,11 @@ struct Recorder::Impl {
     CaptureMeta meta;
     TscTime start;
     Nanoseconds cpu_at_start;
-    capture::ToldByNumber told = {};
+    capture::ToldByNumber told;
     SteadyClock::time_point saved = SteadyClock::now();
 
     Status save_if_due();
-    Status write_programs(TscTime now, bool all = false);
+    Status write_programs(bool all = false);
     Status write_stacks();
 };
 
@@ -129,11 +129,12 @@ Result<Recorder> Recorder::start(const Options& options) {
     if (!writer) return writer.error();
     if (auto status = write_anchor(*writer, *anchor); !status) return status.error();
     if (auto status = writer->threads(*threads); !status) return status.error();
-    Impl impl{*std::move(session), *std::move(writer), *std::move(meta), TscTime{anchor->sync.tsc}, cpu_at_start};
-    // In flight mode nobody looks at stacks before the end, and who was there may be gone then.
     const bool has_stacks = (options.session.sources & HFTMON_SOURCE_STACKS) != 0;
+    Impl impl{*std::move(session),       *std::move(writer), *std::move(meta),
+              TscTime{anchor->sync.tsc}, cpu_at_start,       capture::ToldByNumber(has_stacks)};
+    // In flight mode nobody looks at stacks before the end, and who was there may be gone then.
     if (has_stacks && impl.meta.ring_mode == HFTMON_MODE_FLIGHT) {
-        const auto programs = impl.told.all_programs(impl.start);
+        const auto programs = impl.told.all_programs(impl.session);
         if (auto status = impl.writer.programs(programs); !status) return status.error();
     }
     if (auto status = impl.writer.flush(); !status) return status.error();
@@ -150,13 +151,13 @@ Status Recorder::Impl::save_if_due() {
     const auto sync = session.clock_sync();
     if (!sync) return sync.error();
     if (auto status = writer.clock(*sync); !status) return status;
-    if (auto status = write_programs(TscTime{sync->tsc}); !status) return status;
+    if (auto status = write_programs(); !status) return status;
     if (auto status = write_stacks(); !status) return status;
     return writer.flush();
 }
 
-Status Recorder::Impl::write_programs(TscTime now, bool all) {
-    const auto programs = told.take_programs(session, now, all);
+Status Recorder::Impl::write_programs(bool all) {
+    const auto programs = told.take_programs(session, all);
     return programs.empty() ? ok() : writer.programs(programs);
 }
 
@@ -171,9 +172,7 @@ Status Recorder::pump(std::chrono::milliseconds timeout) {
     if (!ready) return ready.error();
     if (auto status = drain(impl_->session, impl_->writer, impl_->told); !status) return status;
     if (impl_->told.has_new_threads()) {  // their programs may end soon
-        const auto sync = impl_->session.clock_sync();
-        if (!sync) return sync.error();
-        if (auto status = impl_->write_programs(TscTime{sync->tsc}); !status) return status;
+        if (auto status = impl_->write_programs(); !status) return status;
     }
     return impl_->save_if_due();
 }
@@ -186,10 +185,12 @@ Result<CaptureStats> Recorder::finish() {
     CaptureStats stats;
     stats.collector_cpu = own_cpu_time() - impl_->cpu_at_start;
     stats.observed = TscClock::from_khz(impl_->meta.tsc_khz).to_ns(TscTime{sync->tsc} - impl_->start);
+    // As long as it is told who begins another program.
+    if (auto status = impl_->write_programs(true); !status) return status.error();
     if (auto status = session.stop(); !status) return status.error();
     // One peek of a stopped ring is all that it holds.
     if (auto status = drain(session, writer, impl_->told); !status) return status.error();
-    if (auto status = impl_->write_programs(TscTime{sync->tsc}, true); !status) return status.error();
+    if (auto status = impl_->write_programs(true); !status) return status.error();
     if (auto status = impl_->write_stacks(); !status) return status.error();
     if (auto status = writer.functions(impl_->told.names()); !status) return status.error();
     const auto anchor = take_anchor(session);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -62,6 +63,7 @@ bool add_mapping(std::string_view line, std::vector<Mapping>& mappings) {
     const auto space = line.find(' ');
     if (space == line.npos) return false;
     if (line.substr(0, space) != "-") mapping.file.build_id = line.substr(0, space);
+    if (mapping.file.build_id.find_first_not_of("0123456789abcdef") != std::string::npos) return false;
     line.remove_prefix(space + 1);
     if (!take(line, mapping.file.mtime_ns, 10)) return false;
     mapping.file.path = line;
@@ -98,7 +100,7 @@ std::string to_lines(std::span<const Stack> stacks) {
 std::string to_lines(std::span<const ProgramMap> programs) {
     std::string text;
     for (const ProgramMap& program : programs) {
-        text += fmt::format("p {} {} \n", program.process.value, program.time.value);
+        text += fmt::format("p {} {} {} \n", program.process.value, program.from.value, program.until.value);
         for (const Mapping& mapping : program.mappings) {
             const std::string& build_id = mapping.file.build_id;
             text += fmt::format("m {:x} {:x} {:x} {} {} {}\n", mapping.begin, mapping.end, mapping.place,
@@ -136,18 +138,19 @@ bool from_lines(std::string_view text, std::vector<Stack>& stacks) {
 }
 
 bool from_lines(std::string_view text, std::vector<ProgramMap>& programs) {
-    const std::size_t before = programs.size();  // these are another chunk's
-    return each_line(text, [&](std::string_view line) {
-        if (line.starts_with("m "))
-            return programs.size() > before && add_mapping(line.substr(2), programs.back().mappings);
+    std::vector<ProgramMap> read;  // one without its mappings would tell of a new program
+    const bool is_good = each_line(text, [&](std::string_view line) {
+        if (line.starts_with("m ")) return !read.empty() && add_mapping(line.substr(2), read.back().mappings);
         ProgramMap program;
         if (!line.starts_with("p ")) return false;
         line.remove_prefix(2);
-        if (!take(line, program.process.value, 10) || !take(line, program.time.value, 10) || !line.empty())
-            return false;
-        programs.push_back(std::move(program));
-        return true;
+        const bool has_all = take(line, program.process.value, 10) && take(line, program.from.value, 10) &&
+                             take(line, program.until.value, 10) && line.empty();
+        if (has_all) read.push_back(std::move(program));
+        return has_all;
     });
+    if (is_good) std::ranges::move(read, std::back_inserter(programs));
+    return is_good;
 }
 
 }  // namespace hftmon::capture

@@ -16,7 +16,8 @@ std::string to_lines(std::span<const FunctionName> functions);
 std::string to_lines(std::span<const Stack> stacks);
 std::string to_lines(std::span<const ProgramMap> programs);
 
-/// Appends what the lines say; false at the first that cannot be.
+/// Appends what the lines say, up to the first that cannot be, which makes it false; of
+/// programs, all or nothing.
 bool from_lines(std::string_view text, std::vector<IrqName>& irqs);
 bool from_lines(std::string_view text, std::vector<FunctionName>& functions);
 bool from_lines(std::string_view text, std::vector<Stack>& stacks);

@@ -1,11 +1,29 @@
 // SPDX-License-Identifier: MIT
 #include "lib/capture/told.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "hftmon/decode.hpp"
 
 namespace hftmon::capture {
 
+namespace {
+
+/// Threads whose stacks are known one by one, and stacks that wait: beyond that the eldest are forgotten.
+constexpr std::size_t kMostThreads = 1u << 16, kMostWaiting = 1u << 16;
+
+ProgramReader::RecordClock clock_of(const Session& session) {
+    return [&session]() -> std::optional<TscTime> {
+        const auto sync = session.clock_sync();
+        return sync ? std::optional(TscTime{sync->tsc}) : std::nullopt;
+    };
+}
+
+}  // namespace
+
 void ToldByNumber::look(std::span<const Record> records) {
+    const auto now = ProgramReader::SteadyClock::now();
     for (const Record& record : records) {
         std::uint32_t function = 0;
         if (record.type >= HFTMON_REC_HRTIMER_START && record.type <= HFTMON_REC_CSD_EXIT)
@@ -13,15 +31,34 @@ void ToldByNumber::look(std::span<const Record> records) {
         else if (record.type == HFTMON_REC_HRTIMER_EXPIRE_ENTRY)
             function = record.hrtimer.function;
         if (function != 0) functions_.insert(function);
-        if (record.type == HFTMON_REC_EXEC) programs_.began(Tid{record.thread.tgid}, TscTime{record.tsc});
-        if (record.type != HFTMON_REC_STACK) continue;
-        look(StackPart::kKernel, record.stack.kernel, kernel_stacks_);
-        look(StackPart::kUser, record.stack.user, user_stacks_);
-        const std::uint64_t place = std::uint64_t{record.stack.tid} << 32 | record.stack.user;
-        if (record.stack.user == 0 || !places_.insert(place).second) continue;
-        new_places_.emplace_back(Tid{record.stack.tid}, record.stack.user);
-        if (threads_.insert(record.stack.tid).second) has_new_threads_ = true;
+        if (!has_stacks_) continue;
+        const Tid thread{record.thread.tid}, process{record.thread.tgid};
+        switch (record.type) {
+            case HFTMON_REC_STACK: look(record.stack, now); break;
+            case HFTMON_REC_GAP: programs_.doubt(); break;
+            case HFTMON_REC_EXEC: programs_.began(process, TscTime{record.tsc}); break;
+            case HFTMON_REC_FORK:
+                if (thread == process) programs_.began(process, TscTime{record.tsc});
+                break;
+            case HFTMON_REC_EXIT:
+                places_.erase(thread.value);
+                if (thread == process) programs_.ended(process);
+                break;
+            default: break;
+        }
     }
+}
+
+void ToldByNumber::look(const ::hftmon_stack_ref& stack, ProgramReader::SteadyClock::time_point now) {
+    look(StackPart::kKernel, stack.kernel, kernel_stacks_);
+    look(StackPart::kUser, stack.user, user_stacks_);
+    if (stack.user == 0) return;
+    if (places_.size() > kMostThreads) places_.clear();
+    auto& stacks = places_[stack.tid];
+    if (stacks.empty()) has_new_threads_ = true;
+    if (!stacks.insert(stack.user).second) return;
+    if (new_places_.size() == kMostWaiting) new_places_.pop_front();
+    new_places_.push_back({Tid{stack.tid}, stack.user, now});
 }
 
 void ToldByNumber::look(StackPart part, std::uint32_t id, std::unordered_set<std::uint32_t>& known) {
@@ -40,20 +77,23 @@ std::vector<Stack> ToldByNumber::take_stacks(const Session& session) {
     return stacks;
 }
 
-std::vector<ProgramMap> ToldByNumber::take_programs(const Session& session, TscTime now, bool all) {
-    if (all) programs_.lift_limit();
-    auto place = new_places_.begin();
-    for (; place != new_places_.end(); ++place) {
-        const auto stack = session.stack(StackPart::kUser, place->second);
-        if (stack && !programs_.look(place->first, stack->frames, now)) break;  // the rest next time
+std::vector<ProgramMap> ToldByNumber::take_programs(const Session& session, bool all) {
+    // What waits for its process's next turn must not keep others waiting; nor may all this take long.
+    constexpr std::size_t kMostLooks = 200;
+    if (all) programs_.lift_limits();
+    const auto clock = clock_of(session);
+    for (std::size_t n = all ? new_places_.size() : std::min(new_places_.size(), kMostLooks); n > 0; --n) {
+        const Place place = new_places_.front();
+        new_places_.pop_front();
+        const auto stack = session.stack(StackPart::kUser, place.stack);
+        if (stack && !programs_.look(place.thread, stack->frames, place.seen, clock)) new_places_.push_back(place);
     }
-    new_places_.erase(new_places_.begin(), place);
     has_new_threads_ = false;
     return programs_.take();
 }
 
-std::vector<ProgramMap> ToldByNumber::all_programs(TscTime now) {
-    programs_.look_at_all(now);
+std::vector<ProgramMap> ToldByNumber::all_programs(const Session& session) {
+    programs_.look_at_all(clock_of(session));
     return programs_.take();
 }
 

@@ -58,10 +58,10 @@ void StackNamer::add_user(std::vector<StackFrame>& frames, std::uint64_t address
         return;
     }
     const std::string object(file_name(place->file->path));
-    for (const ProgramFrame& found : symbols_->lookup(*place->file, place->address)) {
+    const auto functions = symbols_->lookup(*place->file, place->address);
+    for (const ProgramFrame& found : functions)
         frames.push_back({found.function, address, object, found.file, found.line, found.is_inlined});
-    }
-    if (frames.empty() || frames.back().address != address || frames.back().is_inlined)
+    if (functions.empty())
         frames.push_back({.name = fmt::format("{}+{:#x}", object, place->address + (address - call)),
                           .address = address,
                           .object = object,
@@ -73,18 +73,33 @@ std::vector<ProgramFile> StackNamer::missing() const {
 }
 
 std::string_view short_name(std::string_view function) noexcept {
-    function = function.substr(0, function.find(" [clone"));
-    for (const std::string_view qualifier : {" const", " volatile", " &", " &&"}) {
-        if (function.ends_with(qualifier)) function.remove_suffix(qualifier.size());
+    std::string_view name = function.substr(0, function.find(" [clone"));
+    for (bool more = true; more;) {
+        more = false;
+        for (const std::string_view qualifier : {" const", " volatile", " &", " &&"}) {
+            if (!name.ends_with(qualifier)) continue;
+            name.remove_suffix(qualifier.size());
+            more = true;
+        }
     }
-    if (!function.ends_with(')')) return function;
-    // The arguments are the last thing in parentheses.
-    std::size_t open = 0, at = function.size();
-    while (at-- > 0) {
-        if (function[at] == ')') ++open;
-        if (function[at] == '(' && --open == 0) break;
+    if (name.ends_with(')')) {
+        // The arguments are the last thing in parentheses.
+        std::size_t open = 0, at = name.size();
+        while (at-- > 0) {
+            if (name[at] == ')') ++open;
+            if (name[at] == '(' && --open == 0) break;
+        }
+        if (open != 0 || at == 0) return function;
+        name = name.substr(0, at);
     }
-    return open != 0 || at == 0 ? function : function.substr(0, at);
+    // What a template returns stands before its name, behind a space that is in no parentheses.
+    int depth = 0;
+    for (std::size_t at = name.size(); at-- > 0;) {
+        if (name[at] == '>' || name[at] == ')' || name[at] == '}') ++depth;
+        if (name[at] == '<' || name[at] == '(' || name[at] == '{') --depth;
+        if (name[at] == ' ' && depth == 0 && !name.substr(0, at).ends_with("operator")) return name.substr(at + 1);
+    }
+    return name;
 }
 
 }  // namespace hftmon

@@ -179,8 +179,8 @@ std::string start_text(const Bill& bill, const IrqNames& irqs) {
 
 /// Inlined, and the standard library's: there are dozens of these, and they tell nothing.
 bool is_plumbing(const StackFrame& frame) {
-    const std::string_view name = std::string_view(frame.name).substr(0, frame.name.find_first_of("<("));
-    return frame.is_inlined && (name.find("std::") != name.npos || name.find("__gnu_cxx::") != name.npos);
+    const std::string_view name = short_name(frame.name);
+    return frame.is_inlined && (name.starts_with("std::") || name.starts_with("__gnu_cxx::"));
 }
 
 /// A stack that a bill names, and whose it is.

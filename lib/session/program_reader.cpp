@@ -18,8 +18,7 @@ namespace hftmon {
 
 namespace {
 
-/// Maps that are read in a second: a storm of short processes must not keep the recorder from its rings.
-constexpr std::size_t kMostReads = 64;
+constexpr std::size_t kMostReads = 64, kMostLooks = 1000;  ///< in a second
 constexpr std::chrono::seconds kSecond(1);
 
 /// The process of a thread that exists.
@@ -56,6 +55,8 @@ std::optional<Line> parse(std::string_view text) {
     text.remove_prefix(std::min(text.find(' ') + 1, text.size()));  // the device
     if (!number(line.inode, 10, ' ')) return std::nullopt;
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    constexpr std::string_view kDeleted = " (deleted)";  // its name is another's now, or nobody's
+    if (text.ends_with(kDeleted)) text.remove_suffix(kDeleted.size());
     line.mapping.file.path = text.empty() ? "[anonymous]" : text;
     return line;
 }
@@ -68,24 +69,29 @@ std::int64_t mtime_of(const struct ::stat& status) {
 
 void ProgramReader::began(Tid process, TscTime time) {
     processes_.erase(process.value);
-    learnt_.push_back({process, time, {}});
+    learnt_.push_back({process, time, time, {}});
 }
 
-bool ProgramReader::look(Tid thread, std::span<const std::uint64_t> frames, TscTime now) {
+void ProgramReader::doubt() { processes_.clear(); }
+
+bool ProgramReader::look(Tid thread, std::span<const std::uint64_t> frames, SteadyClock::time_point seen,
+                         const RecordClock& now) {
+    const auto time = SteadyClock::now();
+    if (time - second_ >= kSecond) second_ = time, looks_ = reads_ = 0;
+    if (is_limited_ && ++looks_ > kMostLooks) return false;
     const auto process = process_of(thread);
     if (!process) return true;  // it has ended
     const Process& known = processes_[process->value];
     const auto is_known = [&](std::uint64_t frame) { return find_mapping(known.mappings, frame) != nullptr; };
     if (std::ranges::all_of(frames, is_known)) return true;
-    const auto time = SteadyClock::now();
-    if (known.read_at && time - *known.read_at < kSecond) return true;
-    if (time - second_ >= kSecond) second_ = time, reads_ = 0;
-    if (is_limited_ && reads_ >= kMostReads) return false;
+    // A map that was read later than this stack was seen says all that there is to say.
+    if (known.read_at && *known.read_at >= seen) return true;
+    if (is_limited_ && ((known.read_at && time - *known.read_at < kSecond) || ++reads_ > kMostReads)) return false;
     read(*process, now);
     return true;
 }
 
-void ProgramReader::look_at_all(TscTime now) {
+void ProgramReader::look_at_all(const RecordClock& now) {
     std::error_code error;
     // By hand: the range-based loop would throw.
     for (std::filesystem::directory_iterator entry("/proc", error), end; !error && entry != end;
@@ -99,43 +105,48 @@ void ProgramReader::look_at_all(TscTime now) {
 
 std::vector<ProgramMap> ProgramReader::take() { return std::exchange(learnt_, {}); }
 
-void ProgramReader::read(Tid process, TscTime now) {
-    ++reads_;
+void ProgramReader::read(Tid process, const RecordClock& now) {
+    const auto from = now();
     std::ifstream maps(fmt::format("/proc/{}/maps", process.value));
     std::vector<Mapping> mappings;
     for (std::string text; std::getline(maps, text);) {
         auto line = parse(text);
         if (!line) continue;
-        if (line->inode != 0) identify(process, line->inode, line->offset, line->mapping);
+        if (line->inode != 0 && !identify(process, line->inode, line->offset, line->mapping))
+            line->mapping.file = {"[unknown]", "", 0};
         mappings.push_back(std::move(line->mapping));
     }
+    const auto until = now();
     Process& known = processes_[process.value];
     known.read_at = SteadyClock::now();
-    if (mappings.empty() || mappings == known.mappings) return;  // of the kernel, or not ours to see
+    // Of the kernel, not ours to see, or as it was.
+    if (!from || !until || mappings.empty() || mappings == known.mappings) return;
     known.mappings = mappings;
-    learnt_.push_back({process, now, std::move(mappings)});
+    learnt_.push_back({process, *from, *until, std::move(mappings)});
 }
 
-/// Which file it is, and what that calls its addresses.
-void ProgramReader::identify(Tid process, std::uint64_t inode, std::uint64_t offset, Mapping& mapping) {
-    mapping.place = offset;
+/// Which file it is, and what that calls its addresses; false where it cannot be told.
+bool ProgramReader::identify(Tid process, std::uint64_t inode, std::uint64_t offset, Mapping& mapping) {
     struct ::stat status {};
     // The very file, even if its name is gone; else what has the name now, if it is the same.
     std::string path = fmt::format("/proc/{}/map_files/{:x}-{:x}", process.value, mapping.begin, mapping.end);
     if (::stat(path.c_str(), &status) != 0) {
         path = fmt::format("/proc/{}/root{}", process.value, mapping.file.path);
-        if (::stat(path.c_str(), &status) != 0 || status.st_ino != inode) return;
+        if (::stat(path.c_str(), &status) != 0 || status.st_ino != inode) return false;
+    }
+    const FileKey key{status.st_dev, status.st_ino, mtime_of(status)};
+    auto file = files_.find(key);
+    if (file == files_.end() || !file->second.places.contains(offset)) {
+        const auto elf = detail::ElfFile::open(path);
+        const auto place = elf ? elf->address_of_page(offset) : std::nullopt;
+        if (!place || elf->mtime_ns() != mtime_of(status)) return false;
+        file = files_.try_emplace(key, File{elf->build_id(), {}}).first;
+        file->second.places[offset] = *place;
     }
     mapping.file.mtime_ns = mtime_of(status);
-    const auto [entry, is_new] = files_.try_emplace({status.st_dev, status.st_ino, mapping.file.mtime_ns});
-    File& file = entry->second;
-    if (is_new || !file.places.contains(offset)) {
-        const auto elf = detail::ElfFile::open(path);
-        if (elf && is_new) file.build_id = elf->build_id();
-        file.places[offset] = elf ? elf->address_of_page(offset).value_or(offset) : offset;
-    }
-    mapping.file.build_id = file.build_id;
-    mapping.place = file.places[offset];
+    mapping.file.build_id = file->second.build_id;
+    mapping.place = file->second.places[offset];
+    return true;
 }
 
 }  // namespace hftmon

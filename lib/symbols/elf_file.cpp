@@ -4,20 +4,52 @@
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <gelf.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
 namespace hftmon::detail {
 
+namespace {
+
+/// Here opening or closing a file may do something.
+bool is_pseudo(int fd) {
+    struct ::statfs system {};
+    if (::fstatfs(fd, &system) != 0) return true;
+    switch (static_cast<std::uint32_t>(system.f_type)) {
+        case PROC_SUPER_MAGIC:
+        case SYSFS_MAGIC:
+        case TRACEFS_MAGIC:
+        case DEBUGFS_MAGIC:
+        case SECURITYFS_MAGIC:
+        case SELINUX_MAGIC:
+        case CGROUP_SUPER_MAGIC:
+        case CGROUP2_SUPER_MAGIC:
+        case BPF_FS_MAGIC:
+        case EFIVARFS_MAGIC:
+        case PSTOREFS_MAGIC: return true;
+        default: return false;
+    }
+}
+
+std::uint64_t page_of(std::uint64_t address) noexcept { return address & ~std::uint64_t{4095}; }
+
+}  // namespace
+
 std::optional<ElfFile> ElfFile::open(const std::string& path) {
-    // Looked at first: merely to open a device may do something.
+    // Looked at without being opened, and then this very file: a path may name anything.
+    const int place = ::open(path.c_str(), O_PATH | O_CLOEXEC);
+    if (place < 0) return std::nullopt;
     struct ::stat status {};
-    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = -1;
+    if (::fstat(place, &status) == 0 && S_ISREG(status.st_mode) && !is_pseudo(place))
+        fd = ::open(fmt::format("/proc/self/fd/{}", place).c_str(), O_RDONLY | O_CLOEXEC);
+    (void)::close(place);
     if (fd < 0) return std::nullopt;
     (void)::elf_version(EV_CURRENT);
     Elf* elf = ::elf_begin(fd, ELF_C_READ, nullptr);
@@ -38,7 +70,24 @@ ElfFile::~ElfFile() {
     if (fd_ >= 0) (void)::close(fd_);
 }
 
+std::vector<GElf_Phdr> ElfFile::segments() const {
+    std::vector<GElf_Phdr> segments;
+    std::size_t count = 0;
+    if (::elf_getphdrnum(elf_.get(), &count) != 0) return segments;
+    for (std::size_t i = 0; i < count; ++i) {
+        GElf_Phdr segment;
+        if (::gelf_getphdr(elf_.get(), static_cast<int>(i), &segment) == nullptr) break;
+        segments.push_back(segment);
+    }
+    return segments;
+}
+
 std::string ElfFile::build_id() const {
+    // They are read whole, and anybody may run a file that has gigabytes of them.
+    constexpr std::uint64_t kMostNotes = 1u << 20;
+    for (const GElf_Phdr& segment : segments()) {
+        if (segment.p_type == PT_NOTE && segment.p_filesz > kMostNotes) return "";
+    }
     const void* bytes = nullptr;
     const auto length = ::dwelf_elf_gnu_build_id(elf_.get(), &bytes);
     if (length <= 0) return "";
@@ -49,18 +98,21 @@ std::string ElfFile::build_id() const {
 }
 
 std::optional<std::uint64_t> ElfFile::address_of_page(std::uint64_t offset) const {
-    constexpr std::uint64_t kPage = 4096;
-    std::size_t count = 0;
-    if (::elf_getphdrnum(elf_.get(), &count) != 0) return std::nullopt;
-    for (std::size_t i = 0; i < count; ++i) {
-        GElf_Phdr header;
-        if (::gelf_getphdr(elf_.get(), static_cast<int>(i), &header) == nullptr) return std::nullopt;
-        if (header.p_type != PT_LOAD || (header.p_flags & PF_X) == 0) continue;
+    for (const GElf_Phdr& segment : segments()) {
+        if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
         // A segment may begin within its first page.
-        if (offset >= header.p_offset / kPage * kPage && offset - header.p_offset / kPage * kPage < header.p_filesz)
-            return offset - header.p_offset + header.p_vaddr;
+        if (offset >= page_of(segment.p_offset) && offset < segment.p_offset + segment.p_filesz)
+            return offset - segment.p_offset + segment.p_vaddr;
     }
     return std::nullopt;
+}
+
+std::uint64_t ElfFile::first_code() const {
+    std::uint64_t first = ~std::uint64_t{0};
+    for (const GElf_Phdr& segment : segments()) {
+        if (segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0) first = std::min(first, segment.p_vaddr);
+    }
+    return first;
 }
 
 }  // namespace hftmon::detail

@@ -54,7 +54,7 @@ void read_everything(const CaptureReader& reader) {
     programs.learn(reader.programs());
     for (const ProgramMap& program : reader.programs()) {
         for (const Mapping& mapping : program.mappings) {
-            const auto place = programs.lookup(program.process, program.time, mapping.end - 1);
+            const auto place = programs.lookup(program.process, program.from, mapping.end - 1);
             if (place) sink += place->address + place->file->path.size() + place->file->build_id.size();
         }
     }

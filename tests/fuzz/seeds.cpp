@@ -91,7 +91,8 @@ std::vector<Input> make_seeds() {
         need(writer.stacks(std::vector<Stack>{{StackPart::kUser, 3, true, {0x401136, 0x401000}}}).has_value(),
              "stacks");
         const std::vector<Mapping> mappings{{0x401000, 0x402000, 0x1000, {"/opt/engine", "abcd", 1}}};
-        need(writer.programs(std::vector<ProgramMap>{{Tid{7}, TscTime{9}, mappings}}).has_value(), "programs");
+        need(writer.programs(std::vector<ProgramMap>{{Tid{7}, TscTime{8}, TscTime{9}, mappings}}).has_value(),
+             "programs");
         need(writer.records(CpuId{0}, 0, records).has_value(), "records");
         need(writer.records(CpuId{1}, 500, all_types(500, 1003)).has_value(), "records");
         need(writer.records(CpuId{0}, records.size(), all_types(records.size(), 2000)).has_value(), "records");

@@ -93,13 +93,19 @@ for line in $(jq --argjson tid "$tid" "[.bills[] | select(.waking.waker.tid == \
 done
 check "dump names them, too" grep -q ' stack of=sched_waking .* user=(anonymous_namespace)::innermost;.*::middle;.*::outer;main' \
 	<(hftctl dump "$WORK/wake.hft")
-# A process that ended before the file was read, and a program that another one takes the place of.
+# A program that another one takes the place of, at the same addresses.
 check "what was there before an exec, and what after" bash -c '
-	"$1/hftctl" record -e bills,stack -o "$2" --ring 16M -- bash -c "sleep 0.3; exec \"$1/stacked\" wake >\"$2.said\"" &&
+	"$1/hftctl" record -e bills,stack -o "$2" --ring 16M -- setarch -R bash -c "read -t 1.5 <> <(:)
+		exec \"$1/stacked\" wake >\"$2.said\"" &&
 	"$1/hftctl" dump "$2" >"$2.txt"' - "$BIN" "$WORK/exec.hft"
 read -r tid frames <"$WORK/exec.hft.said"
-check "before: the shell's" grep -qE " stack of=sched_switch tid=$tid .* user=.*(bash\\+0x|wait|dash)" "$WORK/exec.hft.txt"
-check "after: its own" grep -q " stack of=sched_waking tid=$tid .* user=(anonymous_namespace)::innermost;.*;main" "$WORK/exec.hft.txt"
+exec_line=$(grep -n " sched_process_exec tid=$tid " "$WORK/exec.hft.txt" | tail -n 1 | cut -d: -f1)
+check "before: the shell's" grep -qE " stack of=sched_switch tid=$tid .* user=.*;bash\\+0x" <(head -n "$exec_line" "$WORK/exec.hft.txt")
+check "after: its own" grep -q " stack of=sched_waking tid=$tid .* user=(anonymous_namespace)::innermost;.*;main" \
+	<(tail -n "+$exec_line" "$WORK/exec.hft.txt")
+check_not "never the one's in the other" bash -c '
+	head -n "$1" "$3" | grep " stack .* tid=$2 .*anonymous_namespace" || tail -n "+$1" "$3" | grep " stack .* tid=$2 .*bash+0x"' - \
+	"$exec_line" "$tid" "$WORK/exec.hft.txt"
 
 # Who is there when a trigger is hit, though the ring freezes at once.
 status=0

@@ -285,15 +285,16 @@ BOOST_FIXTURE_TEST_CASE(stacks_that_cannot_be, Damaged) {
 }
 
 BOOST_FIXTURE_TEST_CASE(programs_that_cannot_be, Damaged) {
-    // "p 7 1000 \nm 401000 402000 1000 abcd ..."
+    // "p 7 1000 1009 \nm 401000 402000 1000 abcd ..."
     char* const text = &body<char>(ChunkType::kPrograms);
-    const std::string whole(text, 22);
+    const std::string whole(text, 44);
     for (const std::string_view wrong :
-         {"m 7 1000 \nm", "x 7 1000 ", "p x 1000 ", "p 7 x000 ", "p 7 1000\n", "p 7 1000 \nn ", "p 7 1000 \nm x",
-          "p 7 1000 \nm 403000 4", "p 7 1000 \nm 401000 x", "p 7 1000 \np 401000 4"}) {
+         {"m 7 1000 1009 \nm", "x 7 1000 1009 ", "p x 1000 ", "p 7 x000 ", "p 7 1000 x", "p 7 1000 1009\n",
+          "p 7 1000 1009 \nn ", "p 7 1000 1009 \nm x", "p 7 1000 1009 \nm 403000 4", "p 7 1000 1009 \nm 401000 x",
+          "p 7 1000 1009 \np 401000 4", "p 7 1000 1009 \nm 401000 402000 1000 ab\033"}) {
         BOOST_TEST_CONTEXT(wrong) {
             std::copy(wrong.begin(), wrong.end(), text);
-            one_left_out();
+            BOOST_TEST(one_left_out().programs().empty());
             std::copy(whole.begin(), whole.end(), text);
         }
     }

@@ -99,7 +99,8 @@ BOOST_AUTO_TEST_SUITE(program_symbols_test)
 BOOST_FIXTURE_TEST_CASE(every_address_as_addr2line_has_it, Files) {
     ProgramSymbols symbols;
     std::size_t inlined = 0;
-    for (const char* function : {"book::Side::match(book::Order const&) const", "plain_c", "run(book::Order const&)"}) {
+    for (const char* function :
+         {"book::Side::match(book::Order const&) const", "plain_c", "f", "run(book::Order const&)"}) {
         const auto [begin, end] = extent(function);
         const auto expected = truth(begin, end);
         BOOST_REQUIRE(expected.size() == end - begin);
@@ -136,6 +137,8 @@ BOOST_FIXTURE_TEST_CASE(another_file_is_not_believed, Files) {
     BOOST_TEST(frames(kLibrary, std::string(40, '0')) == 0u);
     BOOST_TEST(frames(kLibrary, "") == 0u);
     BOOST_TEST(frames(dir.file("not there")) == 0u);
+    BOOST_TEST(frames("/proc/version") == 0u);
+    BOOST_TEST(frames("/dev/null") == 0u);
     std::ofstream(dir.file("text")) << "not ELF";
     BOOST_TEST(frames(dir.file("text")) == 0u);
     // Without a build id it is the time that tells.
@@ -157,18 +160,44 @@ BOOST_FIXTURE_TEST_CASE(where_files_are_looked_for, Files) {
     for (const std::string& place : {by_path, by_name}) {
         fs::copy_file(kLibrary, place);
         BOOST_TEST(frames("/usr/lib/libinlined.so", kBuildId, {folder}) == 1u);
-        BOOST_TEST(frames("/usr/lib/libinlined.so (deleted)", kBuildId, {folder}) == 1u);
         fs::remove(place);
     }
-    // The debug information alone says as much as the whole file, the addresses are the same.
+    // The debug information alone says as much as the whole file, the addresses are the same; also
+    // when the stripped file is there, too.
     run("objcopy --only-keep-debug " + kLibrary + ' ' + by_id);
-    ProgramSymbols alone({folder}), whole;
     const auto [begin, end] = extent("book::Side::match(book::Order const&) const");
-    for (auto address = begin; address < end; ++address) {
-        const auto got = alone.lookup({"/usr/lib/libinlined.so", kBuildId, 0}, address);
-        const auto wanted = whole.lookup(with_id, address);
-        BOOST_TEST(std::ranges::equal(got, wanted));
+    for (const bool has_stripped : {false, true}) {
+        if (has_stripped) run("strip -o " + by_name + ' ' + kLibrary);
+        ProgramSymbols apart({folder}), whole;
+        for (auto address = begin; address < end; ++address) {
+            const auto got = apart.lookup({"/usr/lib/libinlined.so", kBuildId, 0}, address);
+            BOOST_TEST(std::ranges::equal(got, whole.lookup(with_id, address)));
+        }
     }
+}
+
+/// Debug information tells functions that the linker has left out, as if they were at address 0.
+BOOST_FIXTURE_TEST_CASE(functions_that_are_not_there, Files) {
+    const std::string source = dir.file("left_out.cpp"), library = dir.file("left_out.so");
+    {
+        std::ofstream out(source);
+        out << "volatile int sink;\n__attribute__((visibility(\"hidden\"))) void left_out() {\n";
+        for (int i = 0; i < 2000; ++i) out << "  sink = " << i << ";\n";
+        out << "}\nvoid stays() {\n  sink = 1;\n  sink = 2;\n}\n";
+    }
+    run("c++ -O1 -g -fPIC -shared -ffunction-sections -Wl,--gc-sections -Wl,--build-id=0x" + kBuildId + ' ' + source +
+        " -o " + library);
+    std::uint64_t address = 0;
+    for (const std::string& line : lines_of("nm -C " + library)) {
+        BOOST_TEST(line.find("left_out()") == std::string::npos);
+        if (line.ends_with(" stays()")) address = std::stoull(line, nullptr, 16);
+    }
+    BOOST_REQUIRE(address != 0u);
+    ProgramSymbols symbols;
+    const auto frames = symbols.lookup({library, kBuildId, 0}, address);
+    BOOST_REQUIRE(frames.size() == 1u);
+    BOOST_TEST(frames[0].function == "stays()");
+    BOOST_TEST((frames[0].line == 0 || frames[0].line >= 2004u), frames[0].line);
 }
 
 BOOST_FIXTURE_TEST_CASE(names_without_debug_information, Files) {
@@ -192,6 +221,11 @@ BOOST_AUTO_TEST_CASE(names_without_arguments) {
         {"(anonymous namespace)::k(int)", "(anonymous namespace)::k"},
         {"(odd)", "(odd)"},
         {"odd)", "odd)"},
+        {"f(A) const &", "f"},
+        {"std::optional<int> book::next<3>(int)", "book::next<3>"},
+        {"operator new(unsigned long)", "operator new"},
+        {"Call::operator int() const", "Call::operator int"},
+        {"void (anonymous namespace)::k<int>(int)", "(anonymous namespace)::k<int>"},
         {"futex_wait", "futex_wait"},
     };
     for (const auto& [whole, wanted] : names) BOOST_TEST(short_name(whole) == wanted);

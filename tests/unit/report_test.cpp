@@ -60,9 +60,9 @@ BOOST_AUTO_TEST_CASE(where_it_slept_and_was_woken) {
     stacks.learn(std::vector<Stack>{{StackPart::kKernel, 1, false, {0x1001, 0x2001, 0x3001}},
                                     {StackPart::kKernel, 2, false, {0x9001, 0x4001, 0x5001}},
                                     {StackPart::kKernel, 3, false, {0x6001}},
-                                    {StackPart::kUser, 1, true, {0x401000, 0x402000}}});
-    stacks.learn(
-        std::vector<ProgramMap>{{Tid{kRt.tid}, TscTime{900}, {{0x400000, 0x402000, 0x1000, {"/not/there", "", 0}}}}});
+                                    {StackPart::kUser, 1, true, {0x401000, 0x402000, 0x402000}}});
+    stacks.learn(std::vector<ProgramMap>{
+        {Tid{kRt.tid}, TscTime{900}, TscTime{901}, {{0x400000, 0x402000, 0x1000, {"/not/there", "", 0}}}}});
     stacks.learn(std::vector<FunctionName>{{0x1000, "__schedule+0x10"},
                                            {0x2000, "do_sleep+0x20"},
                                            {0x3000, "entry [mod]"},
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(where_it_slept_and_was_woken) {
     BOOST_TEST(told.text().find("slept in") == std::string::npos);
     told.context.stacks = &stacks;
     const std::string text = told.text();
-    BOOST_TEST(text.find("\n  slept in do_sleep < entry[mod] < there+0x2000 < there+0x3000\n"
+    BOOST_TEST(text.find("\n  slept in do_sleep < entry[mod] < there+0x2000 < there+0x3000 < there+0x3000\n"
                          "  woken in wake < 0x5001\n") != std::string::npos,
                text);
     const auto json = nlohmann::json::parse(to_json(told.bill(), told.context));
@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(where_it_slept_and_was_woken) {
                R"([{"name":"__schedule"},{"name":"do_sleep"},{"name":"entry[mod]"}])");
     const char* frame = R"({{"address":"{:#x}","file":null,"inlined":false,"line":null,"name":"{}","object":"there"}})";
     BOOST_TEST(json["left_in"]["user"].dump() ==
-               fmt::format("[{},{}]", fmt::format(fmt::runtime(frame), 0x401000, "there+0x2000"),
+               fmt::format("[{},{},{}]", fmt::format(fmt::runtime(frame), 0x401000, "there+0x2000"),
+                           fmt::format(fmt::runtime(frame), 0x402000, "there+0x3000"),
                            fmt::format(fmt::runtime(frame), 0x402000, "there+0x3000")));
     BOOST_TEST(json["waking"]["stack"].dump() == R"({"kernel":[{"name":"wake"},{"name":"0x5001"}],"user":null})");
 }

@@ -246,6 +246,8 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
 
     auto analysis_options = analyzer_options(options, over, parsed->subjects);
     LiveClock clock{info->tsc_khz, *sync, *sync};
+    // A download would keep us from the rings.
+    ::unsetenv("DEBUGINFOD_URLS");  // NOLINT(concurrency-mt-unsafe): no other thread yet
     LiveStacks stacks(*session, parsed->session.sources, options.symbols.namer());
     const hftmon::Analyzer* shown = nullptr;
     const auto context = [&](TscTime origin) {

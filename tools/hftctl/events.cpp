@@ -89,7 +89,10 @@ hftmon::Result<std::uint64_t> parse_events(const std::vector<std::string>& words
         }
         sources = is_minus ? sources & ~named : sources | named;
     }
-    // A stack is of an event.
+    // A stack is of an event, and of a program, which a process may change.
+    if ((sources & HFTMON_SOURCE_STACKS) != 0)
+        sources |= bits(HFTMON_SOURCE_SCHED_PROCESS_FORK) | bits(HFTMON_SOURCE_SCHED_PROCESS_EXEC) |
+                   bits(HFTMON_SOURCE_SCHED_PROCESS_EXIT);
     if ((sources & bits(HFTMON_SOURCE_STACK_SWITCH)) != 0) sources |= bits(HFTMON_SOURCE_SCHED_SWITCH);
     if ((sources & bits(HFTMON_SOURCE_STACK_WAKING)) != 0) sources |= bits(HFTMON_SOURCE_SCHED_WAKING);
     if (sources == 0) return Error{ErrorCode::kInvalidArgument, 0, "--events: nothing is left to capture", ""};

@@ -16,8 +16,12 @@ LiveStacks::LiveStacks(const hftmon::Session& session, std::uint64_t sources, hf
 void LiveStacks::look(std::span<const hftmon::Record> records) {
     if (!has_stacks_) return;
     for (const hftmon::Record& record : records) {
-        if (record.type == HFTMON_REC_EXEC)
-            programs_.began(hftmon::Tid{record.thread.tgid}, hftmon::TscTime{record.tsc});
+        const auto& thread = record.thread;
+        const bool is_new_process = record.type == HFTMON_REC_FORK && thread.tid == thread.tgid;
+        if (is_new_process || record.type == HFTMON_REC_EXEC)
+            programs_.began(hftmon::Tid{thread.tgid}, hftmon::TscTime{record.tsc});
+        if (record.type == HFTMON_REC_EXIT && thread.tid == thread.tgid) programs_.ended(hftmon::Tid{thread.tgid});
+        if (record.type == HFTMON_REC_GAP) programs_.doubt();
     }
 }
 
@@ -39,8 +43,12 @@ void LiveStacks::learn(hftmon::StackPart part, std::uint32_t id, hftmon::Tid thr
     if (known == nullptr) namer_.learn(std::span(&*stack, 1));
     if (part == hftmon::StackPart::kKernel && known == nullptr) learn_functions(*stack);
     if (part == hftmon::StackPart::kKernel) return;
-    if (const auto now = session_.clock_sync())
-        (void)programs_.look(thread, stack->frames, hftmon::TscTime{now->tsc});  // two of a bill are never too many
+    // What has to wait stays an address in this bill.
+    (void)programs_.look(thread, stack->frames, hftmon::ProgramReader::SteadyClock::now(),
+                         [this]() -> std::optional<hftmon::TscTime> {
+                             const auto now = session_.clock_sync();
+                             return now ? std::optional(hftmon::TscTime{now->tsc}) : std::nullopt;
+                         });
 }
 
 void LiveStacks::learn_functions(const hftmon::Stack& stack) {

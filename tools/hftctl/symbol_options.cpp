@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tools/hftctl/symbol_options.hpp"
 
+#include <algorithm>
+
 #include "tools/hftctl/command.hpp"
 
 namespace hftctl {
@@ -22,7 +24,10 @@ void tell_missing(const hftmon::StackNamer& namer) {
     const auto missing = namer.missing();
     for (std::size_t i = 0; i < missing.size() && i < kShown; ++i) {
         const auto& file = missing[i];
-        tell("note: no functions of {}{}: it is not here, or another one (--symbols DIR)\n", file.path,
+        std::string path = file.path;  // anybody's, maybe
+        std::ranges::replace_if(
+            path, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+        tell("note: no functions of {}{}: it is not here, or another one, or stripped (--symbols DIR)\n", path,
              file.build_id.empty() ? "" : fmt::format(" (build id {})", file.build_id));
     }
     if (missing.size() > kShown) tell("note: nor of {} files more\n", missing.size() - kShown);

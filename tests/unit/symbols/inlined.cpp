@@ -39,4 +39,7 @@ extern "C" [[gnu::noipa]] int plain_c(int x) {
     return book::weigh<long>(x, 2) > 5 ? 1 : 0;
 }
 
-int run(const book::Order& order) { return book::Side().match(order) + plain_c(order.size); }
+/// Read as a mangled name it would be a float.
+extern "C" [[gnu::noipa]] int f(int x) { return x + book::sink; }
+
+int run(const book::Order& order) { return book::Side().match(order) + plain_c(order.size) + f(1); }
