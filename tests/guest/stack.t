@@ -81,7 +81,7 @@ at_least "and where it had slept" "$(jq --argjson tid "$tid" \
 	"$WORK/wake.json")" 1
 
 # The functions are those of stacked.cpp, and each line is one of its calls. What ran was stripped.
-named='(.waking.stack.user | [.[0:4][] | .name | sub("^[(]anonymous namespace[)]::"; "") | sub("[(].*"; "")] ==
+named='(.waking.stack.user | [.[0:4][] | .name | sub("^stacked::"; "") | sub("[(].*"; "")] ==
 	["innermost", "middle", "outer", "main"])'
 at_least "and in which functions and lines" "$(jq --argjson tid "$tid" "[.bills[] | select(.waking.waker.tid == \$tid and
 	.waking.stack.user != null and $named) | .waking.stack.user[1:4][] | select(.object == \"stacked\" and
@@ -91,21 +91,20 @@ for line in $(jq --argjson tid "$tid" "[.bills[] | select(.waking.waker.tid == \
 	check "line $line of stacked.cpp is a call" grep -qE '(innermost|middle|outer)\(.*\);' \
 		<(sed -n "${line}p" "$TREE/tests/guest/stacked.cpp")
 done
-check "dump names them, too" grep -q ' stack of=sched_waking .* user=(anonymous_namespace)::innermost;.*::middle;.*::outer;main' \
+check "dump names them, too" grep -q ' stack of=sched_waking .* user=stacked::innermost;stacked::middle;stacked::outer;main' \
 	<(hftctl dump "$WORK/wake.hft")
 # A program that another one takes the place of, at the same addresses.
 check "what was there before an exec, and what after" bash -c '
-	"$1/hftctl" record -e bills,stack -o "$2" --ring 16M -- setarch -R bash -c "read -t 1.5 <> <(:)
-		exec \"$1/stacked\" wake >\"$2.said\"" &&
+	"$1/hftctl" record -e bills,stack -o "$2" --ring 16M -- setarch -R bash -c "exec \"$1/stacked\" then \"$1/restacked\" wake >\"$2.said\"" &&
 	"$1/hftctl" dump "$2" >"$2.txt"' - "$BIN" "$WORK/exec.hft"
 read -r tid frames <"$WORK/exec.hft.said"
 exec_line=$(grep -n " sched_process_exec tid=$tid " "$WORK/exec.hft.txt" | tail -n 1 | cut -d: -f1)
-check "before: the shell's" grep -qE " stack of=sched_switch tid=$tid .* user=.*;bash\\+0x" <(head -n "$exec_line" "$WORK/exec.hft.txt")
-check "after: its own" grep -q " stack of=sched_waking tid=$tid .* user=(anonymous_namespace)::innermost;.*;main" \
-	<(tail -n "+$exec_line" "$WORK/exec.hft.txt")
-check_not "never the one's in the other" bash -c '
-	head -n "$1" "$3" | grep " stack .* tid=$2 .*anonymous_namespace" || tail -n "+$1" "$3" | grep " stack .* tid=$2 .*bash+0x"' - \
-	"$exec_line" "$tid" "$WORK/exec.hft.txt"
+head -n "$exec_line" "$WORK/exec.hft.txt" | grep " stack .* tid=$tid " >"$WORK/before"
+tail -n "+$exec_line" "$WORK/exec.hft.txt" | grep " stack .* tid=$tid " >"$WORK/after"
+is "they call from the same addresses" "$(tail -n 1 "$WORK/exec.hft.said" | cut -d ' ' -f 2-4)" "${frames% *}"
+check "before: the first program's" grep -q ' user=stacked::innermost;stacked::middle;stacked::outer;main' "$WORK/before"
+check "after: the second's" grep -q ' user=restacked::innermost;restacked::middle;restacked::outer;main' "$WORK/after"
+is "never the one's in the other" "$(cat <(grep -c restacked:: "$WORK/before") <(grep -c '[=;]stacked::' "$WORK/after"))" $'0\n0'
 
 # Who is there when a trigger is hit, though the ring freezes at once.
 status=0

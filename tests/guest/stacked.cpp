@@ -2,11 +2,12 @@
 // A thread that blocks, or wakes another, in a place that it tells: the ground truth
 // of stacks. Functions with frame pointers call each other down to one system call.
 //
-// usage: stacked nanosleep|futex|pipe|poll|wake
+// usage: stacked nanosleep|futex|pipe|poll|wake|then PROGRAM HOW
 //
 // Prints its thread id and, in hexadecimal, where the system call returns to, where
 // that function returns to, and so on, innermost first, as a stack of it must begin;
-// then stays in the system call. "wake": wakes a thread that waits, and ends.
+// then stays in the system call. "wake": wakes a thread that waits, and ends. "then": sleeps
+// for a second, then executes that program with that argument.
 #include <fmt/format.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -20,7 +21,12 @@
 #include <string_view>
 #include <thread>
 
-namespace {
+// restacked.cpp is this program by another name.
+#ifndef STACKED_AS
+#define STACKED_AS stacked
+#endif
+
+namespace STACKED_AS {
 
 struct Call {
     long number;
@@ -65,10 +71,11 @@ long argument(T* pointer) {
     return reinterpret_cast<long>(pointer);
 }
 
-}  // namespace
+}  // namespace STACKED_AS
 
 int main(int argc, char** argv) {
-    const std::string_view how = argc == 2 ? argv[1] : "";
+    using namespace STACKED_AS;
+    const std::string_view how = argc == 2 || argc == 4 ? argv[1] : "";
     std::uint32_t word = 0;
     std::array<int, 2> ends{};
     char byte = 0;
@@ -90,8 +97,13 @@ int main(int argc, char** argv) {
         const long woken = outer({SYS_futex, {argument(&word), FUTEX_WAKE, 1, 0}});
         waiter.join();
         return woken == 1 ? 0 : 1;
+    } else if (how == "then" && argc == 4) {
+        const timespec second{1, 0};
+        outer({SYS_nanosleep, {argument(&second), 0}});
+        ::execl(argv[2], argv[2], argv[3], nullptr);
+        return 1;
     } else {
-        fmt::print(stderr, "usage: stacked nanosleep|futex|pipe|poll|wake\n");
+        fmt::print(stderr, "usage: stacked nanosleep|futex|pipe|poll|wake|then PROGRAM HOW\n");
         return 2;
     }
     return 0;
