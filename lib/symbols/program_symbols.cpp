@@ -2,6 +2,8 @@
 // Which file is asked; lib/symbols/program.cpp asks it.
 #include "hftmon/program_symbols.hpp"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -42,7 +44,8 @@ struct ProgramSymbols::Impl {
         places.push_back(file.path);
         // The debug information alone tells as much, where it is all there is.
         if (file.build_id.size() <= 2) return places;
-        const std::string name = "/.build-id/" + file.build_id.substr(0, 2) + '/' + file.build_id.substr(2) + ".debug";
+        const std::string name =
+            fmt::format("/.build-id/{}/{}.debug", file.build_id.substr(0, 2), file.build_id.substr(2));
         for (const std::string& folder : folders) {
             for (const char* below : kDebugFolders) places.push_back(folder + below + name);
         }

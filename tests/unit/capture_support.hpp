@@ -71,7 +71,10 @@ inline CaptureStats sample_stats() {
 
 inline std::vector<ProgramMap> sample_programs() {
     const ProgramFile program{"/opt/engine two", "abcd", 1'700'000'000'000'000'001}, vdso{"[vdso]", "", 0};
-    return {{Tid{7}, TscTime{1000}, TscTime{1009}, {{0x401000, 0x402000, 0x1000, program}, {0x7fff00001000, 0x7fff00002000, 0, vdso}}},
+    return {{Tid{7},
+             TscTime{1000},
+             TscTime{1009},
+             {{0x401000, 0x402000, 0x1000, program}, {0x7fff00001000, 0x7fff00002000, 0, vdso}}},
             {Tid{8}, TscTime{1000}, TscTime{1000}, {}}};
 }
 
