@@ -18,6 +18,10 @@
 
 namespace hftmon {
 
+/// Whether /proc counts threads as records do: in the initial pid namespace. Elsewhere its
+/// numbers are other threads'.
+[[nodiscard]] bool proc_is_of_records() noexcept;
+
 /// Reading a map makes the process wait that maps memory just then, some 50 us. So it is
 /// read when a stack of it is seen first, and again, a second later at the earliest, when one
 /// has addresses that the map does not explain; and of all processes not more than 64 times,

@@ -52,7 +52,7 @@ void ToldByNumber::look(std::span<const Record> records) {
 void ToldByNumber::look(const ::hftmon_stack_ref& stack, ProgramReader::SteadyClock::time_point now) {
     look(StackPart::kKernel, stack.kernel, kernel_stacks_);
     look(StackPart::kUser, stack.user, user_stacks_);
-    if (stack.user == 0) return;
+    if (stack.user == 0 || !reads_programs_) return;
     if (places_.size() > kMostThreads) places_.clear();
     auto& stacks = places_[stack.tid];
     if (stacks.empty()) has_new_threads_ = true;
@@ -93,7 +93,7 @@ std::vector<ProgramMap> ToldByNumber::take_programs(const Session& session, bool
 }
 
 std::vector<ProgramMap> ToldByNumber::all_programs(const Session& session) {
-    programs_.look_at_all(clock_of(session));
+    if (reads_programs_) programs_.look_at_all(clock_of(session));
     return programs_.take();
 }
 

@@ -47,7 +47,7 @@ private:
     void look(const ::hftmon_stack_ref& stack, ProgramReader::SteadyClock::time_point now);
     void look(StackPart part, std::uint32_t id, std::unordered_set<std::uint32_t>& known);
 
-    bool has_stacks_;
+    bool has_stacks_, reads_programs_ = proc_is_of_records();
     std::unordered_set<std::uint32_t> functions_;
     std::unordered_set<std::uint32_t> kernel_stacks_, user_stacks_;
     std::vector<std::pair<StackPart, std::uint32_t>> new_stacks_;

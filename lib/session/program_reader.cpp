@@ -67,6 +67,12 @@ std::int64_t mtime_of(const struct ::stat& status) {
 
 }  // namespace
 
+bool proc_is_of_records() noexcept {
+    constexpr ino_t kInitial = 0xeffffffc;  // PROC_PID_INIT_INO of the kernel
+    struct ::stat status {};
+    return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kInitial;
+}
+
 void ProgramReader::began(Tid process, TscTime time) {
     processes_.erase(process.value);
     learnt_.push_back({process, time, time, {}});

@@ -112,7 +112,7 @@ std::uint64_t ElfFile::first_code() const {
     for (const GElf_Phdr& segment : segments()) {
         if (segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0) first = std::min(first, segment.p_vaddr);
     }
-    return first;
+    return std::max<std::uint64_t>(first, sizeof(Elf64_Ehdr));
 }
 
 }  // namespace hftmon::detail

@@ -25,7 +25,8 @@ public:
     [[nodiscard]] std::string build_id() const;
     /// What the file calls the address of a page that is mapped from this offset to be executed.
     [[nodiscard]] std::optional<std::uint64_t> address_of_page(std::uint64_t offset) const;
-    /// Where the first page begins that can be executed.
+    /// No code lies below this address: there the first segment begins that can be executed, behind the
+    /// header if that is in it.
     [[nodiscard]] std::uint64_t first_code() const;
     [[nodiscard]] int fd() const noexcept { return fd_; }
     [[nodiscard]] std::int64_t mtime_ns() const noexcept { return mtime_ns_; }

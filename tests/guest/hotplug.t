@@ -44,6 +44,7 @@ load bash -c 'while :; do taskset -c "$1" stress-ng --quiet --timeout 1 --temp-p
 	- "$LAST" "$WORK"
 "$BIN/patient" poll "$LAST" 1000000 >"$WORK/patient" 2>&1 </dev/null &
 patient=$!
+wait_for 120 grep -q begun "$WORK/patient"
 for round in 1 2 3 4 5 6; do
 	sleep 0.5
 	plug 0

@@ -5,9 +5,9 @@
 //
 // Records one CPU and reads a batch whenever it is woken, until it has read
 // BATCHES. The way of waiting is set up before the session is. Waiting in vain
-// for 10 s while a batch is there is a lost wake, and a failure. Prints how many
-// batches it read, in how many wakes, and how many irq_work interrupts that CPU
-// had meanwhile (/proc/interrupts; -1: not counted there).
+// for 10 s while a batch is there is a lost wake, and a failure. Prints "begun"
+// when it records, then how many batches it read, in how many wakes, and how many
+// irq_work interrupts that CPU had meanwhile (/proc/interrupts; -1: not counted there).
 //
 // "edge" (EPOLLET) never reads, so that every further batch must be an edge.
 #include <fmt/format.h>
@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -95,6 +96,8 @@ int main(int argc, char** argv) {
     if (auto status = session->setup(options); !status) return failed(status.error());
     const long before = irq_works(cpu);
     if (auto status = session->start(); !status) return failed(status.error());
+    fmt::print("begun ");
+    std::fflush(stdout);
     RingReader& ring = session->rings().front();
     std::uint64_t read = 0, wakes = 0;
     while (read < wanted) {

@@ -42,7 +42,7 @@ void LiveStacks::learn(hftmon::StackPart part, std::uint32_t id, hftmon::Tid thr
     if (!stack) return;
     if (known == nullptr) namer_.learn(std::span(&*stack, 1));
     if (part == hftmon::StackPart::kKernel && known == nullptr) learn_functions(*stack);
-    if (part == hftmon::StackPart::kKernel) return;
+    if (part == hftmon::StackPart::kKernel || !reads_programs_) return;
     // What has to wait stays an address in this bill.
     (void)programs_.look(thread, stack->frames, hftmon::ProgramReader::SteadyClock::now(),
                          [this]() -> std::optional<hftmon::TscTime> {

@@ -31,7 +31,7 @@ private:
     void learn_functions(const hftmon::Stack& stack);
 
     const hftmon::Session& session_;
-    bool has_stacks_;
+    bool has_stacks_, reads_programs_ = hftmon::proc_is_of_records();
     std::optional<hftmon::KernelSymbols> symbols_;
     hftmon::ProgramReader programs_;
     hftmon::StackNamer namer_;
