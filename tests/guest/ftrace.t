@@ -24,7 +24,7 @@ compare() {
 
 # A thread with a timer on each CPU: a CPU of which ftrace sees nothing proves nothing.
 timers() {
-	load cyclictest --quiet --threads 4 --affinity=all --priority 80 --interval 4000 --duration 300
+	load cyclictest --quiet --threads 4 --affinity=all --priority 80 --interval 4000 --duration "$LOAD_SECONDS"
 }
 timers
 sleep 1
@@ -34,11 +34,11 @@ needed=()
 compare "ftrace and hftmon agree on a quiet machine" --events 100 --seconds 2 "${needed[@]}"
 timers
 busy
-load stress-ng --quiet --timeout 300 --temp-path "$WORK" --fork 1 --futex 1 --yield 1
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --fork 1 --futex 1 --yield 1
 # Borrowed priorities, signals, translations flushed on other CPUs, sleeps for a lock.
 load bash -c 'while :; do "$1" 2 10; sleep 1; done' - "$BIN/inherit"
 load bash -c 'while :; do "$1" 3 1; sleep 1; done' - "$BIN/signalled"
-load stress-ng --quiet --timeout 300 --temp-path "$WORK" --tlb-shootdown 2
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --tlb-shootdown 2
 echo 1 >/proc/sys/kernel/sched_schedstats
 needed=(--need sched_pi_setprio --need signal_generate --need signal_deliver --need tlb_flush --need sched_stat_blocked)
 needed+=(--need hrtimer_start --need timer_expire_entry --need workqueue_queue_work --need workqueue_execute_start)

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 busy
-load stress-ng --quiet --timeout 300 --temp-path "$WORK" --fork 1 --yield 1
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --fork 1 --yield 1
 check "counts agree with the records and with /proc" "$BIN/hist_check" 1 "$WORK/a.hft"
 sed 's/^/#   /' "$WORK/output"
 sound "recorded meanwhile" --lossless "$WORK/a.hft"

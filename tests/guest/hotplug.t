@@ -19,7 +19,7 @@ plug() {
 	is "CPU $LAST is now $1" "$(<"$CONTROL")" "$1"
 }
 
-load stress-ng --quiet --timeout 200 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 200
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 200
 "$BIN/hftctl" record -o "$WORK/stream.hft" --ring 16M -- bash -c 'touch "$1"; exec sleep 200' - "$WORK/on" \
 	>/dev/null 2>&1 </dev/null &
 stream=$!

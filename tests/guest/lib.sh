@@ -196,12 +196,16 @@ capture() {
 # ---- load ------------------------------------------------------------------
 
 LOAD_PIDS=()
+# Longer than any test may take, however slow the machine.
+# shellcheck disable=SC2034 # tests look
+LOAD_SECONDS=3600
 
 # load COMMAND...: in the background until unload. It leaves what looks on the
-# little time that this needs.
+# little time that this needs. What a test leaves behind that dies, run ends.
 load() {
 	setsid nice -n 19 "$@" >/dev/null 2>&1 </dev/null &
 	LOAD_PIDS+=($!)
+	echo $! >>"$WORK/loads"
 }
 
 loads_signal() {
@@ -251,7 +255,7 @@ ask_examiner() {
 
 # busy: switches, timers, wakeups and interrupts on every CPU.
 busy() {
-	load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 500 --sock 1
+	load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 500 --sock 1
 	load ping -q -i 0.002 -s 100 127.0.0.1
 	# Each request to the host's file system ends in an interrupt.
 	load bash -c 'while :; do ls -l "$1" >/dev/null; sleep 0.02; done' - "$TREE/out"

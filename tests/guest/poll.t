@@ -11,7 +11,7 @@ field() {
 }
 
 # On CPU 1 alone, so that its own events fill the ring, and others' wait.
-load taskset -c 1 stress-ng --quiet --timeout 280 --temp-path "$WORK" --switch 1
+load taskset -c 1 stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --switch 1
 for how in poll epoll; do
 	check "$how: no wake is lost, asked for before SETUP" "$BIN/patient" "$how" 1 1000
 	note "$(<"$WORK/output")"

@@ -13,7 +13,7 @@
 RELOADS=${HFTMON_RELOADS:-200}
 RELOAD_SECONDS=300
 
-load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 50
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 50
 failed='' done_reloads=0 records=0 start=$SECONDS
 for ((i = 1; i <= RELOADS; i++)); do
 	if ! { rmmod hftmon && insmod "$MODULE" budget_ppm=0 && hftctl record -o "$WORK/reload.hft" --ring 256K -d 50ms; } \

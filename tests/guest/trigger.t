@@ -15,7 +15,7 @@ told() {
 busy
 told "a hit freezes the rings" "$BIN/trigger_check" frozen
 told "hits have their distance" "$BIN/trigger_check" holdoff
-load stress-ng --quiet --timeout 300 --temp-path "$WORK" --fork 1 --yield 1
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --fork 1 --yield 1
 told "every duration over its threshold is a hit" "$BIN/trigger_check" counts
 unload
 

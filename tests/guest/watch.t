@@ -36,7 +36,7 @@ exact() {
 }
 
 # Threads and processes come and go, wake each other, move and get signals.
-load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --pthread 1 --pthread-max 3 --fork 1
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --switch 1 --pthread 1 --pthread-max 3 --fork 1
 # Children that are there for longer: some are born while one after another is being watched.
 load bash -c 'while :; do ping -q -i 0.2 -w 8 127.0.0.1 & sleep 0.2; done'
 all_begun() {
@@ -46,7 +46,7 @@ wait_for 120 all_begun
 WATCHED=${LOAD_PIDS[1]},$(pgrep -s "${LOAD_PIDS[0]}" | paste -sd,)
 note "watched: $WATCHED"
 # Others, not watched, on the same CPUs.
-load stress-ng --quiet --timeout 300 --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 500
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 500
 load ping -q -i 0.01 -s 100 127.0.0.1
 
 # ---- everything about some threads -----------------------------------------
