@@ -40,7 +40,7 @@ private:
     /// A stack of a program that nobody has looked at yet.
     struct Place {
         Tid thread;
-        std::uint32_t stack;
+        std::uint32_t stack = 0;
         ProgramReader::SteadyClock::time_point seen;
     };
 

@@ -47,7 +47,7 @@ struct ProgramSymbols::Impl {
         const std::string name =
             fmt::format("/.build-id/{}/{}.debug", file.build_id.substr(0, 2), file.build_id.substr(2));
         for (const std::string& folder : folders) {
-            for (const char* below : kDebugFolders) places.push_back(folder + below + name);
+            for (const char* below : kDebugFolders) places.push_back(fmt::format("{}{}{}", folder, below, name));
         }
         places.push_back("/usr/lib/debug" + name);
         return places;
