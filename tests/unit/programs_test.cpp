@@ -161,11 +161,17 @@ BOOST_FIXTURE_TEST_CASE(what_was_mapped_since, Self) {
     void* code = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     BOOST_REQUIRE(code != MAP_FAILED);
     const auto seen = ProgramReader::SteadyClock::now();
-    BOOST_TEST(!look(address_of(code), seen));
-    BOOST_TEST(reader.take().empty());
-    reader.lift_limits();
-    BOOST_TEST(look(address_of(code), seen));
-    const auto learnt = reader.take();
+    const bool was_looked_at = look(address_of(code), seen);
+    auto learnt = reader.take();
+    if (ProgramReader::SteadyClock::now() - before < std::chrono::seconds(1)) {
+        BOOST_TEST(!was_looked_at);
+        BOOST_TEST(learnt.empty());
+    }
+    if (!was_looked_at) {
+        reader.lift_limits();
+        BOOST_TEST(look(address_of(code), seen));
+        learnt = reader.take();
+    }
     ::munmap(code, 4096);
     BOOST_REQUIRE(learnt.size() == 1u);
     BOOST_REQUIRE(find_mapping(learnt[0].mappings, address_of(code)) != nullptr);
