@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "hftmon/programs.hpp"
+#include "hftmon/stream.hpp"
 #include "hftmon/units.hpp"
 
 namespace hftmon {
@@ -33,12 +34,8 @@ public:
     /// What time it is by the clock of the records; nothing: the map is not believed.
     using RecordClock = std::function<std::optional<TscTime>()>;
 
-    /// The process began, or began another program, at that time.
-    void began(Tid process, TscTime time);
-    /// It has ended: what is only kept for later stacks of it is freed.
-    void ended(Tid process) { processes_.erase(process.value); }
-    /// Records are missing: anybody may have begun another program.
-    void doubt();
+    /// Each record of the session, of any type: who begins a program, and who ends.
+    void learn(const Record& record);
 
     /// A stack of this thread that was seen at `seen`: what is mapped around it is read if it is not known.
     /// False: it has to wait, for one of the limits above; ask again.
@@ -62,6 +59,8 @@ private:
         std::map<std::uint64_t, std::uint64_t> places;  ///< of pages, by their offsets
     };
 
+    /// The process began, or began another program, at that time.
+    void began(Tid process, TscTime time);
     void read(Tid process, const RecordClock& now);
     bool identify(Tid process, std::uint64_t inode, std::uint64_t offset, Mapping& mapping);
 

@@ -32,20 +32,9 @@ void ToldByNumber::look(std::span<const Record> records) {
             function = record.hrtimer.function;
         if (function != 0) functions_.insert(function);
         if (!has_stacks_) continue;
-        const Tid thread{record.thread.tid}, process{record.thread.tgid};
-        switch (record.type) {
-            case HFTMON_REC_STACK: look(record.stack, now); break;
-            case HFTMON_REC_GAP: programs_.doubt(); break;
-            case HFTMON_REC_EXEC: programs_.began(process, TscTime{record.tsc}); break;
-            case HFTMON_REC_FORK:
-                if (thread == process) programs_.began(process, TscTime{record.tsc});
-                break;
-            case HFTMON_REC_EXIT:
-                places_.erase(thread.value);
-                if (thread == process) programs_.ended(process);
-                break;
-            default: break;
-        }
+        programs_.learn(record);
+        if (record.type == HFTMON_REC_STACK) look(record.stack, now);
+        if (record.type == HFTMON_REC_EXIT) places_.erase(record.thread.tid);
     }
 }
 

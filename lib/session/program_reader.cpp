@@ -78,7 +78,21 @@ void ProgramReader::began(Tid process, TscTime time) {
     learnt_.push_back({process, time, time, {}});
 }
 
-void ProgramReader::doubt() { processes_.clear(); }
+void ProgramReader::learn(const Record& record) {
+    const Tid process{record.thread.tgid};
+    const bool is_leader = record.thread.tid == record.thread.tgid;
+    switch (record.type) {
+        case HFTMON_REC_FORK:
+            if (is_leader) began(process, TscTime{record.tsc});
+            break;
+        case HFTMON_REC_EXEC: began(process, TscTime{record.tsc}); break;
+        case HFTMON_REC_EXIT:
+            if (is_leader) processes_.erase(process.value);  // there will be few more stacks of it
+            break;
+        case HFTMON_REC_GAP: processes_.clear(); break;  // anybody may have begun another program
+        default: break;
+    }
+}
 
 bool ProgramReader::look(Tid thread, std::span<const std::uint64_t> frames, SteadyClock::time_point seen,
                          const RecordClock& now) {

@@ -140,14 +140,21 @@ BOOST_FIXTURE_TEST_CASE(what_this_process_has_mapped, Self) {
     BOOST_TEST(look(here));
     BOOST_TEST(reader.take().empty());
 
-    reader.began(self, TscTime{9});
+    Record exec{};
+    exec.type = HFTMON_REC_EXEC;
+    exec.tsc = 9;
+    exec.thread = {
+        .tid = self.value, .tgid = self.value, .related_tid = self.value, .prio = 0, .policy = 0, .flags = 0};
+    reader.learn(exec);
     BOOST_TEST(look(here));
     learnt = reader.take();
     BOOST_REQUIRE(learnt.size() == 2u);
     BOOST_TEST(learnt[0].mappings.empty());
     BOOST_TEST(learnt[0].from == TscTime{9});
     BOOST_TEST(!learnt[1].mappings.empty());
-    reader.doubt();
+    Record gap{};
+    gap.type = HFTMON_REC_GAP;
+    reader.learn(gap);
     BOOST_TEST(look(here));
     BOOST_TEST(reader.take().size() == 1u);
 }

@@ -15,14 +15,7 @@ LiveStacks::LiveStacks(const hftmon::Session& session, std::uint64_t sources, hf
 
 void LiveStacks::look(std::span<const hftmon::Record> records) {
     if (!has_stacks_) return;
-    for (const hftmon::Record& record : records) {
-        const auto& thread = record.thread;
-        const bool is_new_process = record.type == HFTMON_REC_FORK && thread.tid == thread.tgid;
-        if (is_new_process || record.type == HFTMON_REC_EXEC)
-            programs_.began(hftmon::Tid{thread.tgid}, hftmon::TscTime{record.tsc});
-        if (record.type == HFTMON_REC_EXIT && thread.tid == thread.tgid) programs_.ended(hftmon::Tid{thread.tgid});
-        if (record.type == HFTMON_REC_GAP) programs_.doubt();
-    }
+    for (const hftmon::Record& record : records) programs_.learn(record);
 }
 
 void LiveStacks::learn(const hftmon::Bill& bill) {
