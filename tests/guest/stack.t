@@ -128,7 +128,7 @@ check "its record is followed by a stack" grep -q ' stack of=spike .*kernel=.*sc
 	grep -F " $cpu " "$WORK/spike.txt" | grep -A1 ' spike ' | tail -n 1)
 
 # Live, too.
-hftctl spikes -e bills,stack --over 1ns -d 10s --json -- "$BIN/stacked" wake >"$WORK/live.out" 2>"$WORK/stderr"
+hftctl spikes -e bills,stack --over 1ns -d 60s --top 1000 --json -- "$BIN/stacked" wake >"$WORK/live.out" 2>"$WORK/stderr"
 head -n 1 "$WORK/live.out" >"$WORK/live.said"
 read -r tid frames <"$WORK/live.said"
 at_least "a live bill tells where its thread was woken" "$(tail -n 1 "$WORK/live.out" | jq --argjson tid "$tid" \

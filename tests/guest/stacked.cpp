@@ -6,8 +6,8 @@
 //
 // Prints its thread id and, in hexadecimal, where the system call returns to, where
 // that function returns to, and so on, innermost first, as a stack of it must begin;
-// then stays in the system call. "wake": wakes a thread that waits, and ends. "then": sleeps
-// for a second, then executes that program with that argument.
+// then stays in the system call. "wake": wakes a thread that waits, and ends 3 s
+// later. "then": sleeps for a second, then executes that program with that argument.
 #include <fmt/format.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -96,6 +96,8 @@ int main(int argc, char** argv) {
         std::this_thread::sleep_for(std::chrono::milliseconds(300));
         const long woken = outer({SYS_futex, {argument(&word), FUTEX_WAKE, 1, 0}});
         waiter.join();
+        // Who looks live sees the waking a moment after it, and needs this process for its names.
+        std::this_thread::sleep_for(std::chrono::seconds(3));
         return woken == 1 ? 0 : 1;
     } else if (how == "then" && argc == 4) {
         const timespec second{1, 0};

@@ -81,13 +81,17 @@ struct Separated {
     std::size_t next;    ///< index in ftrace's events of the first of the interrupt
 };
 
+/// Does it stand in a context that may interrupt the other's?
+bool is_above(const Item& event, const Item& other) {
+    const std::uint8_t above = (other.flags & (kHardirq | kSoftirq)) != 0 ? kHardirq : kHardirq | kSoftirq;
+    return (event.flags & above) != 0;
+}
+
 /// Is F[i] an event with interrupts enabled, and F[i + 1] the first of an interrupt
 /// (in which another event may be separated, too) that goes on at O[j]?
 bool is_separated(std::span<const Item> theirs, std::size_t i, const Item& ours, const Ours& all, int levels = 3) {
     if (levels == 0 || i + 1 >= theirs.size() || (theirs[i].flags & kIrqsOff) != 0) return false;
-    // It begins in a context above that of the event.
-    const std::uint8_t above = (theirs[i].flags & (kHardirq | kSoftirq)) != 0 ? kHardirq : kHardirq | kSoftirq;
-    if ((theirs[i + 1].flags & above) == 0) return false;
+    if (!is_above(theirs[i + 1], theirs[i])) return false;
     return same(theirs[i + 1], ours, all) || is_separated(theirs, i + 1, ours, all, levels - 1);
 }
 
@@ -101,6 +105,12 @@ bool began_inside(std::span<const Item> so_far, std::span<const Item> theirs, st
         return (item.flags & kInterrupt) != 0 && item.type != HFTMON_REC_SCHED_SWITCH;
     });
     return is_block && ours.size() > 1 && !theirs.empty() && same(theirs.front(), ours[1], all);
+}
+
+/// ftrace's interval ended inside an interrupt that came while ftrace wrote its
+/// part of the event at i: that is its last, behind those of the interrupt.
+bool ended_inside(std::span<const Item> theirs, std::size_t i) {
+    return i > 0 && i + 1 == theirs.size() && is_above(theirs[i - 1], theirs[i]);
 }
 
 }  // namespace
@@ -150,6 +160,11 @@ void compare_cpu(unsigned cpu, std::span<const Item> theirs, const Ours& all, Re
             continue;
         }
         if (j < ours.size() && is_separated(theirs, i, ours[j], all)) {
+            separated.push_back({&theirs[i], depth, i + 1});
+            ++i;
+            continue;
+        }
+        if (j < ours.size() && ended_inside(theirs, i)) {
             separated.push_back({&theirs[i], depth, i + 1});
             ++i;
             continue;
