@@ -138,6 +138,14 @@ static int ioctl_watch(struct hftmon_session *session, void __user *uarg)
 	return err ?: copy_out(uarg, &watch, sizeof(watch));
 }
 
+static int ioctl_minimum(struct hftmon_session *session, void __user *uarg)
+{
+	struct hftmon_minimum minimum;
+	int err = COPY_ARG(minimum, uarg);
+
+	return err ?: hftmon_session_minimum(session, &minimum);
+}
+
 static int ioctl_trigger(struct hftmon_session *session, void __user *uarg)
 {
 	struct hftmon_trigger trigger;
@@ -300,6 +308,8 @@ static long hftmon_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_threads(session, uarg);
 	case HFTMON_IOC_WATCH:
 		return ioctl_watch(session, uarg);
+	case HFTMON_IOC_MINIMUM:
+		return ioctl_minimum(session, uarg);
 	case HFTMON_IOC_TRIGGER:
 		return ioctl_trigger(session, uarg);
 	case HFTMON_IOC_SPIKES:

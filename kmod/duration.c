@@ -18,7 +18,7 @@
 #include "hook.h"
 #include "meter.h"
 #include "running.h"
-#include "trigger.h"
+#include "threshold.h"
 
 DEFINE_PER_CPU(struct hftmon_durations, hftmon_durations);
 DEFINE_STATIC_KEY_FALSE(hftmon_durations_counted);
@@ -41,7 +41,7 @@ static void took(unsigned int kind, u64 ticks, u32 cause)
 	if (!histograms)
 		return;
 	hftmon_duration_count(histograms, kind, ticks);
-	hftmon_trigger_check(kind, ticks, hftmon_running_tid(), cause, smp_processor_id());
+	hftmon_threshold_check(kind, ticks, hftmon_running_tid(), cause, smp_processor_id());
 }
 
 /* Those below: a softirq of PREEMPT_RT can be preempted, and since 7.x so can its probes. */

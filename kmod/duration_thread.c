@@ -20,7 +20,7 @@
 
 #include "duration.h"
 #include "meter.h"
-#include "trigger.h"
+#include "threshold.h"
 
 /**
  * struct thread_times - when the last of each began; 0: none is open
@@ -82,7 +82,7 @@ static __always_inline void end(struct hftmon_histograms *histograms, unsigned i
 	u64 ticks = hftmon_duration_between(from, to);
 
 	hftmon_duration_count(histograms, kind, ticks);
-	hftmon_trigger_check(kind, ticks, tid, cause, sender);
+	hftmon_threshold_check(kind, ticks, tid, cause, sender);
 }
 
 static __always_inline void switch_out(struct hftmon_durations *here, u32 tid, bool runnable,

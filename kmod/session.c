@@ -36,6 +36,7 @@ struct hftmon_session *hftmon_session_create(bool sees_addresses)
 		goto err_cpus;
 	session->slot = -1;
 	session->sees_addresses = sees_addresses;
+	hftmon_threshold_init(session->minimum);
 	hftmon_trigger_init(&session->trigger);
 	mutex_init(&session->lock);
 	init_waitqueue_head(&session->pollers);
@@ -226,6 +227,7 @@ static int hook(struct hftmon_session *session)
 static void withdraw(struct hftmon_session *session)
 {
 	hftmon_slot_unpublish(session->slot, session->cpus);
+	hftmon_threshold_withdraw(session, HFTMON_THRESHOLD_RECORD);
 	hftmon_trigger_withdraw(session);
 	if (session->active_sources & HFTMON_SOURCE_STACKS)
 		hftmon_stacks_stop();
@@ -330,6 +332,7 @@ int hftmon_session_start(struct hftmon_session *session)
 		goto out_active;
 	}
 	if (session->active_durations) {
+		hftmon_threshold_publish(session, HFTMON_THRESHOLD_RECORD);
 		hftmon_trigger_publish(session);
 		hftmon_durations_start(session->active_durations);
 	}

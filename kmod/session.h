@@ -34,6 +34,7 @@
  *                  if it watches threads, else by START; under @lock
  * @sees_addresses: of the kernel; whoever opened the file might
  * @watches:        threads; it was set up so
+ * @minimum:        by kind: longer durations are recorded; constant while it runs
  * @trigger:        what it waits for
  * @cpus:           CPUs with a ring
  * @partial_cpus:   of these, where only what concerns watched threads is recorded
@@ -59,6 +60,7 @@ struct hftmon_session {
 	int slot;
 	bool sees_addresses;
 	bool watches;
+	u64 minimum[HFTMON_DURATION_COUNT];
 	struct hftmon_trigger_state trigger;
 	cpumask_var_t cpus;
 	cpumask_var_t partial_cpus;

@@ -1,44 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Triggers: a probe finds that a duration is over the lowest threshold, looks
- * which sessions' it is over, and for each that is armed writes a SPIKE record,
- * wakes the pollers, and freezes rings.
+ * Triggers: a duration over a session's threshold, if that is armed, is a hit,
+ * which writes a SPIKE record, wakes the pollers, and freezes rings.
  */
-#include <linux/cache.h>
 #include <linux/cpumask.h>
 #include <linux/mutex.h>
 #include <linux/smp.h>
-#include <linux/string.h>
 
+#include "emit.h"
 #include "hook.h"
 #include "session.h"
-#include "slot.h"
 #include "stack.h"
 #include "trigger.h"
-#include "watch.h"
-
-static_assert(HFTMON_DURATION_COUNT <= HFTMON_TRIGGER_KINDS);
-
-u64 hftmon_trigger_over[HFTMON_TRIGGER_KINDS] ____cacheline_aligned = {
-	[0 ... HFTMON_TRIGGER_KINDS - 1] = U64_MAX,
-};
-
-/* By slot; NULL: it waits for nothing. Probes look. */
-static struct hftmon_session *armed_sessions[HFTMON_MAX_SESSIONS];
-
-/* Of the two above. Innermost. */
-static DEFINE_MUTEX(triggers_lock);
 
 /* ---- probes ---------------------------------------------------------------- */
-
-/* Does the session want to know what happens to the thread here? */
-static bool concerns(const struct hftmon_session *session, int slot, u32 tid)
-{
-	if ((session->trigger.flags & HFTMON_TRIGGER_WATCHED) ||
-	    cpumask_test_cpu(smp_processor_id(), session->partial_cpus))
-		return hftmon_watchers_of(tid) & BIT(slot);
-	return true;
-}
 
 static void freeze(struct hftmon_session *session, unsigned int sender, u64 now)
 {
@@ -61,11 +36,11 @@ static void freeze(struct hftmon_session *session, unsigned int sender, u64 now)
 }
 
 /* Exclusive: BUSY keeps all others out. */
-static void note_hit(struct hftmon_trigger_state *state, const struct hftmon_trigger_hit *hit)
+static void note_hit(struct hftmon_trigger_state *state, const struct hftmon_exceeded *what)
 {
 	WRITE_ONCE(state->seq, state->seq + 1);
 	smp_wmb();	/* pairs with copy_last() */
-	state->last = *hit;
+	state->last = *what;
 	smp_wmb();	/* likewise */
 	WRITE_ONCE(state->seq, state->seq + 1);
 }
@@ -78,33 +53,38 @@ static void tell_stack(const struct hftmon_session *session, struct hftmon_ring 
 	if (!(this_cpu_read(hftmon_wanted[HFTMON_SOURCE_STACK_SPIKE]) & BIT(session->slot)))
 		return;
 	hftmon_stack_here(&event, HFTMON_STACK_OF_SPIKE, session->sees_addresses);
-	(void)hftmon_ring_write(&ring->core, event.type, event.flags, event.payload[0],
-				event.payload[1], NULL);
+	if (hftmon_ring_write(&ring->core, event.type, event.flags, event.payload[0],
+			      event.payload[1], NULL))
+		hftmon_emit_wake(ring);
 }
 
-static void hit(struct hftmon_session *session, const struct hftmon_trigger_hit *hit,
-		unsigned int sender)
+/**
+ * hftmon_trigger_hit() - a duration is over the session's threshold
+ * @session: has a trigger
+ * @what:    the duration
+ * @sender:  the CPU from which its thread was woken, else this one
+ *
+ * Context: any, NMI included, preemption disabled.
+ */
+void hftmon_trigger_hit(struct hftmon_session *session, const struct hftmon_exceeded *what,
+			unsigned int sender)
 {
 	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
 	struct hftmon_trigger_state *state = &session->trigger;
-	struct hftmon_record event = {
-		.spike = { .ticks = hit->ticks, .tid = hit->tid, .cause = hit->cause },
-	};
 	u64 from = READ_ONCE(state->armed_from);
 
-	if (hit->tsc < from || cmpxchg(&state->armed_from, from, HFTMON_TRIGGER_BUSY) != from) {
+	if (what->tsc < from || cmpxchg(&state->armed_from, from, HFTMON_TRIGGER_BUSY) != from) {
 		local_inc(&ring->held);
 		return;
 	}
-	(void)hftmon_ring_write(&ring->core, HFTMON_REC_SPIKE, hit->kind, event.payload[0],
-				event.payload[1], NULL);
+	hftmon_threshold_tell(session, HFTMON_REC_SPIKE, what);
 	if (static_branch_unlikely(&hftmon_stacks_taken))
 		tell_stack(session, ring);
 	if (state->flags & HFTMON_TRIGGER_FREEZE)
-		freeze(session, sender, hit->tsc);
-	note_hit(state, hit);
+		freeze(session, sender, what->tsc);
+	note_hit(state, what);
 	/* Pairs with settle(). */
-	smp_store_release(&state->armed_from, state->holdoff ? hit->tsc + state->holdoff :
+	smp_store_release(&state->armed_from, state->holdoff ? what->tsc + state->holdoff :
 						       HFTMON_TRIGGER_NEVER);
 	/*
 	 * Once, until a command has told of it: a wake ends in durations that may be
@@ -112,42 +92,8 @@ static void hit(struct hftmon_session *session, const struct hftmon_trigger_hit 
 	 * see what it has told, or its next poll sees our hit.
 	 */
 	smp_mb();
-	if (READ_ONCE(state->seq) - READ_ONCE(state->told) == 2 && READ_ONCE(ring->may_wake))
-		irq_work_queue(&ring->wake);
-}
-
-/**
- * hftmon_trigger_exceeded() - a duration is over somebody's threshold
- * @kind:   enum hftmon_duration
- * @ticks:  how long it was
- * @tid:    whose
- * @cause:  as struct hftmon_spike says
- * @sender: the CPU from which its thread was woken, else this one
- *
- * Context: any, NMI included, preemption disabled.
- */
-noinline void hftmon_trigger_exceeded(unsigned int kind, u64 ticks, u32 tid, u32 cause,
-				      unsigned int sender)
-{
-	const struct hftmon_trigger_hit what = {
-		.tsc = hftmon_clock(),
-		.ticks = ticks,
-		.tid = tid,
-		.cause = cause,
-		.kind = kind,
-		.cpu = smp_processor_id(),
-	};
-	unsigned int slot;
-
-	for (slot = 0; slot < HFTMON_MAX_SESSIONS; slot++) {
-		/* Pairs with the release of hftmon_trigger_publish(). */
-		struct hftmon_session *session = smp_load_acquire(&armed_sessions[slot]);
-
-		if (!session || ticks <= session->trigger.over[kind] ||
-		    !cpumask_test_cpu(what.cpu, session->cpus) || !concerns(session, slot, tid))
-			continue;
-		hit(session, &what, sender);
-	}
+	if (READ_ONCE(state->seq) - READ_ONCE(state->told) == 2)
+		hftmon_emit_wake(ring);
 }
 
 /* ---- sessions -------------------------------------------------------------- */
@@ -155,23 +101,8 @@ noinline void hftmon_trigger_exceeded(unsigned int kind, u64 ticks, u32 tid, u32
 /** hftmon_trigger_init() - of a session that waits for nothing yet */
 void hftmon_trigger_init(struct hftmon_trigger_state *state)
 {
-	memset64(state->over, U64_MAX, ARRAY_SIZE(state->over));
+	hftmon_threshold_init(state->over);
 	state->armed_from = HFTMON_TRIGGER_NEVER;
-}
-
-static void find_lowest(void)
-{
-	unsigned int kind, slot;
-
-	for (kind = 0; kind < HFTMON_DURATION_COUNT; kind++) {
-		u64 lowest = U64_MAX;
-
-		for (slot = 0; slot < HFTMON_MAX_SESSIONS; slot++) {
-			if (armed_sessions[slot])
-				lowest = min(lowest, armed_sessions[slot]->trigger.over[kind]);
-		}
-		WRITE_ONCE(hftmon_trigger_over[kind], lowest);
-	}
 }
 
 /**
@@ -180,13 +111,8 @@ static void find_lowest(void)
  */
 void hftmon_trigger_publish(struct hftmon_session *session)
 {
-	if (!session->trigger.kinds)
-		return;
-	mutex_lock(&triggers_lock);
-	/* Pairs with hftmon_trigger_exceeded(): what is set before who has set it. */
-	smp_store_release(&armed_sessions[session->slot], session);
-	find_lowest();
-	mutex_unlock(&triggers_lock);
+	if (session->trigger.kinds)
+		hftmon_threshold_publish(session, HFTMON_THRESHOLD_TRIGGER);
 }
 
 /**
@@ -195,10 +121,7 @@ void hftmon_trigger_publish(struct hftmon_session *session)
  */
 void hftmon_trigger_withdraw(struct hftmon_session *session)
 {
-	mutex_lock(&triggers_lock);
-	WRITE_ONCE(armed_sessions[session->slot], NULL);
-	find_lowest();
-	mutex_unlock(&triggers_lock);
+	hftmon_threshold_withdraw(session, HFTMON_THRESHOLD_TRIGGER);
 }
 
 static int check_trigger(const struct hftmon_session *session,
@@ -244,14 +167,12 @@ static void thaw(struct hftmon_session *session)
 static void set_trigger(struct hftmon_session *session, const struct hftmon_trigger *trigger)
 {
 	struct hftmon_trigger_state *state = &session->trigger;
-	unsigned int kind, cpu;
+	unsigned int cpu;
 
 	state->kinds = trigger->kinds;
 	state->flags = trigger->flags;
 	state->holdoff = trigger->holdoff_ticks;
-	for (kind = 0; kind < HFTMON_DURATION_COUNT; kind++)
-		state->over[kind] = trigger->kinds & HFTMON_DURATION_BIT(kind) ?
-				    trigger->over[kind] : U64_MAX;
+	hftmon_threshold_set(state->over, trigger->kinds, trigger->over);
 	for_each_cpu(cpu, session->cpus) {
 		struct hftmon_ring_core *core = &per_cpu_ptr(session->rings, cpu)->core;
 		bool at_once = !trigger->tail_records && !trigger->tail_ticks;
@@ -299,7 +220,7 @@ out:
 }
 
 /* The last hit, whole. */
-static u64 copy_last(struct hftmon_trigger_state *state, struct hftmon_trigger_hit *last)
+static u64 copy_last(struct hftmon_trigger_state *state, struct hftmon_exceeded *last)
 {
 	u64 seq;
 
@@ -349,7 +270,7 @@ static u64 count_held(struct hftmon_session *session)
 int hftmon_session_spikes(struct hftmon_session *session, struct hftmon_spikes *spikes)
 {
 	struct hftmon_trigger_state *state = &session->trigger;
-	struct hftmon_trigger_hit last;
+	struct hftmon_exceeded last;
 	bool rearm;
 	int err = 0;
 

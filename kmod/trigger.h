@@ -3,9 +3,10 @@
 #ifndef HFTMON_TRIGGER_H
 #define HFTMON_TRIGGER_H
 
-#include <linux/compiler.h>
 #include <linux/types.h>
 #include <hftmon/abi/trigger.h>
+
+#include "threshold.h"
 
 struct hftmon_session;
 
@@ -31,36 +32,14 @@ struct hftmon_trigger_state {
 	u64 armed_from;
 	u64 seq;
 	u64 told;
-	struct hftmon_trigger_hit {
-		u64 tsc;
-		u64 ticks;
-		u32 tid;
-		u32 cause;
-		u32 kind;
-		u32 cpu;
-	} last;
+	struct hftmon_exceeded last;
 };
 
 #define HFTMON_TRIGGER_NEVER	U64_MAX
 #define HFTMON_TRIGGER_BUSY	(U64_MAX - 1)
 
-/* The lowest threshold of any session, by kind. */
-extern u64 hftmon_trigger_over[HFTMON_TRIGGER_KINDS];
-
-void hftmon_trigger_exceeded(unsigned int kind, u64 ticks, u32 tid, u32 cause, unsigned int sender);
-
-/*
- * A duration has ended on this CPU. @sender: the CPU from which its thread was
- * woken, else this one.
- *
- * Context: any, preemption disabled.
- */
-static __always_inline void hftmon_trigger_check(unsigned int kind, u64 ticks, u32 tid, u32 cause,
-						 unsigned int sender)
-{
-	if (unlikely(ticks > READ_ONCE(hftmon_trigger_over[kind])))
-		hftmon_trigger_exceeded(kind, ticks, tid, cause, sender);
-}
+void hftmon_trigger_hit(struct hftmon_session *session, const struct hftmon_exceeded *what,
+			unsigned int sender);
 
 void hftmon_trigger_init(struct hftmon_trigger_state *state);
 void hftmon_trigger_publish(struct hftmon_session *session);

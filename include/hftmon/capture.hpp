@@ -15,6 +15,7 @@
 #include "hftmon/clock.hpp"
 #include "hftmon/event.hpp"
 #include "hftmon/functions.hpp"
+#include "hftmon/histogram.hpp"
 #include "hftmon/programs.hpp"
 #include "hftmon/result.hpp"
 #include "hftmon/stacks.hpp"
@@ -51,9 +52,10 @@ struct CaptureMeta {
     /// Of these, where only what concerns the subjects is recorded: SessionOptions::whole_cpus.
     std::vector<CpuId> partial_cpus;
     std::vector<CaptureSource> sources;
-    std::vector<Tid> subjects;              ///< threads that the user asked about; empty: none in particular
-    std::vector<std::string> command_line;  ///< of the tool that recorded. Bytes that are not UTF-8 do not survive
-    Nanoseconds start_realtime{};           ///< since the epoch; 0 = not known
+    std::vector<DurationThreshold> minimums;  ///< SessionOptions::minimums
+    std::vector<Tid> subjects;                ///< threads that the user asked about; empty: none in particular
+    std::vector<std::string> command_line;    ///< of the tool that recorded. Bytes that are not UTF-8 do not survive
+    Nanoseconds start_realtime{};             ///< since the epoch; 0 = not known
     Nanoseconds end_realtime{};
     friend bool operator==(const CaptureMeta&, const CaptureMeta&) = default;
 };

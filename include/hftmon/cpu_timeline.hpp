@@ -171,6 +171,9 @@ public:
     void assume(TscTime time, const Cause& bottom);
     /// A handler that ended now and took `length`: the open segment is cut back.
     void nmi(TscTime time, TscTicks length);
+    /// The same, of a softirq, hardirq or vector, which others may have interrupted: what
+    /// whoever owns the CPU now had of the last `length`, it had.
+    void handler(TscTime time, TscTicks length, CauseKind kind, std::uint32_t subject);
     /// cpu_idle; leaving an idle state keeps its name until the next one.
     void idle(TscTime time, bool enter, std::uint32_t state);
     void page_fault(TscTime time);
@@ -245,6 +248,7 @@ private:
     [[nodiscard]] Level& top() noexcept { return levels_[depth_ - 1]; }
     void close(TscTime time);
     void push_segment(TscTime end, const Cause& cause);
+    std::uint64_t split(TscTime time);
     void resync(TscTime time, const Cause& bottom);
     void adopt(const Cause& was, const Cause& is) noexcept;
     void name_bottom(const Cause& bottom) noexcept;

@@ -144,8 +144,8 @@ struct BlockEvent {
     std::uint64_t sector;
 };
 struct SyscallEvent { bool enter, compat; std::int32_t number; std::int64_t ret; };  ///< compat: of the 32-bit table
-/// A duration that a trigger was set for has ended just before.
-struct SpikeEvent {
+/// A duration has ended just before that was over the session's minimum.
+struct DurationEvent {
     DurationKind kind;
     TscTicks duration;
     Tid tid;              ///< whose; of handlers, who was interrupted
@@ -154,6 +154,8 @@ struct SpikeEvent {
         return kind <= HFTMON_DURATION_VECTOR || kind == HFTMON_DURATION_NMI;
     }
 };
+/// The same, and a trigger was set for it.
+struct SpikeEvent : DurationEvent {};
 /// From now on these sources are not recorded on this CPU, to keep to the budget; see abi/cost.h.
 struct ShedEvent { std::uint64_t sources; std::uint32_t spent_ppm, budget_ppm; };
 enum class StackOf : std::uint8_t { kSwitch, kWaking, kSpike };
@@ -167,11 +169,12 @@ struct StackIds {
 struct StackEvent { StackOf of; Tid tid; StackIds stack; };
 // clang-format on
 
-using EventBody = std::variant<GapEvent, CpuStateEvent, SchedSwitchEvent, SchedWakeEvent, SchedMigrateEvent,
-                               ThreadEvent, IrqEvent, SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent,
-                               HrtimerEvent, PriorityEvent, NeedReschedEvent, BlockedEvent, NumaEvent, IpiSendEvent,
-                               TlbFlushEvent, CpuFrequencyEvent, SignalEvent, SpikeEvent, HrtimerStartEvent,
-                               FunctionEvent, NapiEvent, PacketEvent, BlockEvent, SyscallEvent, ShedEvent, StackEvent>;
+using EventBody =
+    std::variant<GapEvent, CpuStateEvent, SchedSwitchEvent, SchedWakeEvent, SchedMigrateEvent, ThreadEvent, IrqEvent,
+                 SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent, HrtimerEvent, PriorityEvent,
+                 NeedReschedEvent, BlockedEvent, NumaEvent, IpiSendEvent, TlbFlushEvent, CpuFrequencyEvent, SignalEvent,
+                 SpikeEvent, HrtimerStartEvent, FunctionEvent, NapiEvent, PacketEvent, BlockEvent, SyscallEvent,
+                 ShedEvent, StackEvent, DurationEvent>;
 
 struct Event {
     EventHeader header;

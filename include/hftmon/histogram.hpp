@@ -47,6 +47,12 @@ inline constexpr std::size_t kDurationKinds = HFTMON_DURATION_COUNT;
 /// "hardirq", "run_queue"; "unknown" beyond them.
 [[nodiscard]] std::string_view duration_name(DurationKind kind) noexcept;
 
+struct DurationThreshold {
+    DurationKind kind{};
+    Nanoseconds over{};  ///< what is longer, is over it
+    friend bool operator==(const DurationThreshold&, const DurationThreshold&) = default;
+};
+
 /// Of one CPU, or of several added up. 90 KiB: not for small stacks.
 struct DurationHistograms {
     std::array<Histogram, kDurationKinds> of;

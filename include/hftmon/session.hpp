@@ -50,6 +50,10 @@ struct SessionOptions {
     /// Bits of DurationKind that the kernel counts in histograms, on all of `cpus`;
     /// `sources` may then be 0. Those it cannot measure are left out, as info() tells.
     std::uint32_t durations = 0;
+    /// Each duration over one of these is recorded, a DurationEvent when it has ended, of
+    /// kinds that need not be in `durations`. To have these in place of a source's events,
+    /// leave that out of `sources`. A kind that cannot be measured: kUnsupported.
+    std::vector<DurationThreshold> minimums;
 };
 
 enum class Freeze : std::uint8_t {
@@ -62,13 +66,9 @@ enum class Freeze : std::uint8_t {
 /// A trigger: a duration over its threshold is a hit, writes a SpikeEvent into the
 /// ring of its CPU, ends waits, and can freeze flight recorders.
 struct TriggerOptions {
-    struct Threshold {
-        DurationKind kind;
-        Nanoseconds over;
-    };
-    std::vector<Threshold> thresholds;  ///< kinds of SessionOptions::durations; none: no hit any more
-    bool watched = false;               ///< only what happens to threads that the session watches
-    Freeze freeze = Freeze::kNothing;   ///< flight mode
+    std::vector<DurationThreshold> thresholds;  ///< kinds of SessionOptions::durations; none: no hit any more
+    bool watched = false;                       ///< only what happens to threads that the session watches
+    Freeze freeze = Freeze::kNothing;           ///< flight mode
     /// What frozen rings still take: whichever bound comes first; without one, nothing.
     std::optional<std::uint32_t> tail_records;
     std::optional<Nanoseconds> tail;
@@ -143,6 +143,8 @@ public:
     /// One reader per CPU, by CPU number; empty before setup().
     [[nodiscard]] std::span<RingReader> rings() noexcept;
 
+    /// As set up.
+    [[nodiscard]] std::span<const DurationThreshold> minimums() const noexcept;
     /// CPUs on which only what concerns watched threads is recorded; after setup().
     [[nodiscard]] std::span<const CpuId> partial_cpus() const noexcept;
 

@@ -62,6 +62,7 @@ public:
     void apply(const EventHeader& header, const CpuFrequencyEvent&) { admit(header); }
     void apply(const EventHeader& header, const SignalEvent&) { admit(header); }
     void apply(const EventHeader& header, const SpikeEvent&) { admit(header); }
+    void apply(const EventHeader& header, const DurationEvent& event);
     void apply(const EventHeader& header, const StackEvent& event);
     void apply(const EventHeader& header, const ShedEvent& event);
     /// Before the first record of that CPU: these sources may not have been recorded

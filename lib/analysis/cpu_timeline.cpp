@@ -31,6 +31,34 @@ void CpuTimeline::nmi(TscTime time, TscTicks length) {
     push_segment(time, {.kind = CauseKind::kNmi, .policy = {}, .prio = 0, .subject = 0, .thread = bottom().thread});
 }
 
+/// Index of the first segment that starts at `time` or later; there is one that starts at
+/// `time`, if it lies in one that is kept.
+std::uint64_t CpuTimeline::split(TscTime time) {
+    const std::uint64_t next = history_.partition([time](const Segment& segment) { return segment.start < time; });
+    const bool starts_there = next < history_.end() ? history_[next].start == time : open_start_ <= time;
+    if (starts_there || next == history_.oldest()) return next;
+    const Cause cause = history_[next - 1].cause;  // it may be the one that is forgotten now
+    history_.push(history_[history_.end() - 1]);
+    for (std::uint64_t i = history_.end() - 1; i > next; --i) history_[i] = history_[i - 1];
+    history_[next] = {time, cause};
+    return next;
+}
+
+void CpuTimeline::handler(TscTime time, TscTicks length, CauseKind kind, std::uint32_t subject) {
+    close(time);
+    const Cause interrupted = owner();
+    const Cause cause{.kind = kind, .policy = {}, .prio = 0, .subject = subject, .thread = bottom().thread};
+    const TscTime start = time - std::clamp(length, TscTicks{0}, time - first_);
+    for (std::uint64_t i = split(start); i < history_.end(); ++i) {
+        Segment& segment = history_[i];
+        if (!segment.cause.same_as(interrupted) || segment.cause.thread != interrupted.thread) continue;
+        const TscTime end = i + 1 < history_.end() ? history_[i + 1].start : open_start_;
+        closed_[static_cast<std::size_t>(interrupted.kind)] -= (end - segment.start).value;
+        closed_[static_cast<std::size_t>(kind)] += (end - segment.start).value;
+        segment.cause = cause;
+    }
+}
+
 void CpuTimeline::idle(TscTime time, bool enter, std::uint32_t state) {
     if (bottom().kind == CauseKind::kUnknown) {
         name_bottom({.kind = CauseKind::kIdle, .policy = {}, .prio = 0, .subject = kIdleStateUnknown, .thread = {}});

@@ -89,6 +89,18 @@ void Timeline::apply(const EventHeader& header, const NmiEvent& event) {
     if (CpuTimeline* cpu = admit(header)) cpu->nmi(now_, clock_.to_ticks(event.duration));
 }
 
+void Timeline::apply(const EventHeader& header, const DurationEvent& event) {
+    CpuTimeline* cpu = admit(header);
+    if (!cpu) return;
+    switch (event.kind) {
+        case HFTMON_DURATION_HARDIRQ: return cpu->handler(now_, event.duration, CauseKind::kIrq, event.cause);
+        case HFTMON_DURATION_SOFTIRQ: return cpu->handler(now_, event.duration, CauseKind::kSoftirq, event.cause);
+        case HFTMON_DURATION_VECTOR: return cpu->handler(now_, event.duration, CauseKind::kVector, event.cause);
+        case HFTMON_DURATION_NMI: return cpu->nmi(now_, event.duration);
+        default: return;  // of threads: switches and wakings tell it, where they are recorded
+    }
+}
+
 void Timeline::apply(const EventHeader& header, const CpuIdleEvent& event) {
     if (CpuTimeline* cpu = admit(header)) cpu->idle(now_, event.enter, event.state);
 }

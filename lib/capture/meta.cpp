@@ -68,6 +68,21 @@ CaptureSource source_from_json(const Json& object) {
     return source;
 }
 
+/// A kind that this library does not know has no events that it would.
+void get_minimums(const Json& object, std::vector<DurationThreshold>& out) {
+    const auto found = object.find("minimums");
+    if (found == object.end()) return;
+    if (!found->is_object()) throw std::out_of_range("minimums");
+    for (std::uint32_t i = 0; i < kDurationKinds; ++i) {
+        const auto kind = static_cast<DurationKind>(i);
+        const std::string name(duration_name(kind));
+        if (!found->contains(name)) continue;
+        Nanoseconds over{};
+        get_nanoseconds(*found, name.c_str(), over);
+        out.push_back({kind, over});
+    }
+}
+
 CaptureMeta from_object(const Json& object) {
     CaptureMeta meta;
     get_string(object, "hostname", meta.hostname);
@@ -85,6 +100,7 @@ CaptureMeta from_object(const Json& object) {
     get_ids(object, "cpus", meta.cpus);
     get_ids(object, "partial_cpus", meta.partial_cpus);
     get_ids(object, "subjects", meta.subjects);
+    get_minimums(object, meta.minimums);
     get_nanoseconds(object, "start_realtime_ns", meta.start_realtime);
     get_nanoseconds(object, "end_realtime_ns", meta.end_realtime);
     if (const auto found = object.find("command_line"); found != object.end()) found->get_to(meta.command_line);
@@ -118,6 +134,9 @@ std::string meta_to_json(const CaptureMeta& meta) {
                            {"error", source.error},
                            {"active", source.active}});
     }
+    Json minimums = Json::object();
+    for (const DurationThreshold& minimum : meta.minimums)
+        minimums[std::string(duration_name(minimum.kind))] = static_cast<std::uint64_t>(minimum.over.count());
     const Json object = {{"hostname", meta.hostname},
                          {"kernel_release", meta.kernel_release},
                          {"machine", meta.machine},
@@ -133,6 +152,7 @@ std::string meta_to_json(const CaptureMeta& meta) {
                          {"cpus", ids_to_json(meta.cpus)},
                          {"partial_cpus", ids_to_json(meta.partial_cpus)},
                          {"sources", std::move(sources)},
+                         {"minimums", std::move(minimums)},
                          {"subjects", ids_to_json(meta.subjects)},
                          {"command_line", meta.command_line},
                          {"start_realtime_ns", static_cast<std::uint64_t>(meta.start_realtime.count())},

@@ -162,8 +162,12 @@ public:
         put("stack of={} {}{}{}", kOf[static_cast<std::size_t>(e.of)], thread("", e.tid),
             stack(StackPart::kKernel, e.stack.kernel, e.tid), stack(StackPart::kUser, e.stack.user, e.tid));
     }
-    void operator()(const SpikeEvent& e) {
-        put("spike kind={} ticks={} {}", duration_name(e.kind), e.duration.value, thread("", e.tid));
+    void operator()(const SpikeEvent& e) { duration("spike", e); }
+    void operator()(const DurationEvent& e) { duration("duration", e); }
+
+private:
+    void duration(std::string_view what, const DurationEvent& e) {
+        put("{} kind={} ticks={} {}", what, duration_name(e.kind), e.duration.value, thread("", e.tid));
         switch (e.kind) {
             case HFTMON_DURATION_HARDIRQ: put(" irq={}", e.cause); break;
             case HFTMON_DURATION_SOFTIRQ: put(" vec={} action={}", e.cause, softirq_name(e.cause)); break;
@@ -173,7 +177,6 @@ public:
         }
     }
 
-private:
     /// "0,2-5", and "+2" for those that the record only counts.
     static std::string cpu_list(const IpiSendEvent& e) {
         std::string text;

@@ -61,6 +61,8 @@ Result<CaptureMeta> Session::describe() const {
     }
     const auto partial = partial_cpus();
     meta.partial_cpus.assign(partial.begin(), partial.end());
+    const auto minimums = this->minimums();
+    meta.minimums.assign(minimums.begin(), minimums.end());
     for (const SourceStatus& status : *sources) {
         meta.sources.push_back({.id = status.source,
                                 .name = std::string(source_name(status.source)),

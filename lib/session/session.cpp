@@ -25,6 +25,7 @@ struct Session::Impl {
     detail::MappedStacks kernel_stacks, user_stacks;
     std::uint32_t durations = 0;  ///< that are counted for this session
     std::vector<CpuId> partial_cpus;
+    std::vector<DurationThreshold> minimums;
 };
 
 namespace {
@@ -136,6 +137,20 @@ Result<std::vector<SourceStatus>> Session::sources() const {
 
 namespace {
 
+/// Bits of the kinds; thresholds in ticks go to `over`, by kind.
+Result<std::uint32_t> to_ticks(std::span<const DurationThreshold> thresholds, std::uint64_t tsc_khz,
+                               std::span<__u64, HFTMON_THRESHOLD_KINDS> over) {
+    const TscClock clock = TscClock::from_khz(tsc_khz);
+    std::uint32_t kinds = 0;
+    for (const DurationThreshold& threshold : thresholds) {
+        if (threshold.kind >= HFTMON_DURATION_COUNT)
+            return Error{ErrorCode::kInvalidArgument, 0, "no such kind of duration", ""};
+        kinds |= HFTMON_DURATION_BIT(threshold.kind);
+        over[threshold.kind] = static_cast<__u64>(clock.to_ticks(threshold.over).value);
+    }
+    return kinds;
+}
+
 /// As the kernel takes them: bit n is CPU n.
 std::vector<__u64> to_mask(std::span<const CpuId> cpus) {
     std::vector<__u64> mask;
@@ -149,6 +164,18 @@ std::vector<__u64> to_mask(std::span<const CpuId> cpus) {
 }  // namespace
 
 Status Session::setup(const SessionOptions& options) {
+    const auto module = this->info();
+    if (!module) return module.error();
+    ::hftmon_minimum minimum{};
+    const auto recorded = to_ticks(options.minimums, module->tsc_khz, minimum.over);
+    if (!recorded) return recorded.error();
+    minimum.kinds = *recorded;
+    for (const DurationThreshold& threshold : options.minimums) {
+        if ((module->durations_available & HFTMON_DURATION_BIT(threshold.kind)) == 0)
+            return Error{ErrorCode::kUnsupported, 0,
+                         fmt::format("durations of kind {} cannot be measured here", duration_name(threshold.kind)),
+                         "hftctl status tells which events this kernel lacks"};
+    }
     const std::vector<__u64> mask = to_mask(options.cpus);
     std::vector<__u64> whole_mask;
     ::hftmon_setup argument{};
@@ -162,7 +189,7 @@ Status Session::setup(const SessionOptions& options) {
     }
     argument.mode = static_cast<__u32>(options.mode);
     argument.sources = options.sources;
-    argument.durations = options.durations;
+    argument.durations = options.durations | minimum.kinds;
     argument.ring_records = options.ring_records;
     argument.wakeup_records = options.wakeup_records;
     argument.cpu_mask = reinterpret_cast<__u64>(mask.data());
@@ -170,6 +197,12 @@ Status Session::setup(const SessionOptions& options) {
     if (auto status = command(impl_->fd.get(), HFTMON_IOC_SETUP, argument, "cannot set up the rings"); !status) {
         return status;
     }
+    if (minimum.kinds != 0) {
+        if (auto status = command(impl_->fd.get(), HFTMON_IOC_MINIMUM, minimum, "cannot set minimum durations");
+            !status)
+            return status;
+    }
+    impl_->minimums = options.minimums;
 
     // The kernel knows which CPUs got a ring.
     const auto info = this->info();
@@ -180,7 +213,7 @@ Status Session::setup(const SessionOptions& options) {
         if (!mapping) return mapping.error();
         impl_->mappings.push_back(*std::move(mapping));
         impl_->readers.emplace_back(impl_->mappings.back().view);
-        if (options.durations != 0) {
+        if (argument.durations != 0) {
             auto histograms = detail::MappedHistograms::map(impl_->fd.get(), CpuId{cpu});
             if (!histograms) return histograms.error();
             impl_->histograms.push_back(*std::move(histograms));
@@ -236,12 +269,9 @@ Status Session::set_trigger(const TriggerOptions& options) const {
     const TscClock clock = TscClock::from_khz(info->tsc_khz);
     const auto ticks = [&](Nanoseconds ns) { return static_cast<__u64>(clock.to_ticks(ns).value); };
     ::hftmon_trigger argument{};
-    for (const TriggerOptions::Threshold& threshold : options.thresholds) {
-        if (threshold.kind >= HFTMON_DURATION_COUNT)
-            return Error{ErrorCode::kInvalidArgument, 0, "no such kind of duration", ""};
-        argument.kinds |= HFTMON_DURATION_BIT(threshold.kind);
-        argument.over[threshold.kind] = ticks(threshold.over);
-    }
+    const auto kinds = to_ticks(options.thresholds, info->tsc_khz, argument.over);
+    if (!kinds) return kinds.error();
+    argument.kinds = *kinds;
     if (options.watched) argument.flags |= HFTMON_TRIGGER_WATCHED;
     if (options.freeze != Freeze::kNothing) argument.flags |= HFTMON_TRIGGER_FREEZE;
     if (options.freeze == Freeze::kSender) argument.flags |= HFTMON_TRIGGER_FREEZE_SENDER;
@@ -260,8 +290,8 @@ Result<Spikes> Session::spikes(Rearm rearm) const {
     return Spikes{
         argument.hits, argument.held,
         Event{{TscTime{argument.tsc}, CpuId{argument.cpu}},
-              SpikeEvent{static_cast<DurationKind>(argument.kind), TscTicks{static_cast<std::int64_t>(argument.ticks)},
-                         Tid{argument.tid}, argument.cause}}};
+              SpikeEvent{{static_cast<DurationKind>(argument.kind), TscTicks{static_cast<std::int64_t>(argument.ticks)},
+                          Tid{argument.tid}, argument.cause}}}};
 }
 
 Status Session::start() {
@@ -289,6 +319,8 @@ Status Session::stop() {
 }
 
 std::span<RingReader> Session::rings() noexcept { return impl_->readers; }
+
+std::span<const DurationThreshold> Session::minimums() const noexcept { return impl_->minimums; }
 
 std::span<const CpuId> Session::partial_cpus() const noexcept { return impl_->partial_cpus; }
 

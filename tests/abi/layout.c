@@ -253,6 +253,10 @@ static void session(void)
 	FIELD(hftmon_watch, flags);
 	FIELD(hftmon_watch, threads);
 
+	TYPE(hftmon_minimum);
+	FIELD(hftmon_minimum, kinds);
+	FIELD(hftmon_minimum, over);
+	VALUE(HFTMON_THRESHOLD_KINDS);
 	TYPE(hftmon_trigger);
 	FIELD(hftmon_trigger, kinds);
 	FIELD(hftmon_trigger, flags);
@@ -358,6 +362,7 @@ static void session(void)
 	VALUE(HFTMON_IOC_SPIKES);
 	VALUE(HFTMON_IOC_COSTS);
 	VALUE(HFTMON_IOC_STACKS);
+	VALUE(HFTMON_IOC_MINIMUM);
 }
 
 /* Numbers that files and modules already use: append only. */
@@ -371,6 +376,7 @@ static void numbers(void)
 	VALUE(HFTMON_REC_SPIKE);
 	VALUE(HFTMON_REC_SHED);
 	VALUE(HFTMON_REC_STACK);
+	VALUE(HFTMON_REC_DURATION);
 	VALUE(HFTMON_REC_SCHED_SWITCH);
 	VALUE(HFTMON_REC_SCHED_WAKING);
 	VALUE(HFTMON_REC_SCHED_WAKEUP);

@@ -219,7 +219,8 @@ void Check::check_event(CpuState& cpu, const Event& event) {
         return;
     }
     // What tells of another event is no run of a probe.
-    if (!std::holds_alternative<SpikeEvent>(event.body)) ++cpu.events;
+    if (!std::holds_alternative<SpikeEvent>(event.body) && !std::holds_alternative<DurationEvent>(event.body))
+        ++cpu.events;
     if (const auto* e = std::get_if<SchedSwitchEvent>(&event.body)) {
         check_runs_here(cpu, header, e->prev, "prev");
         if (e->prev == e->next) violations_.add("switch", "CPU {}: {} to itself", header.cpu.value, e->prev.value);

@@ -30,14 +30,15 @@
 #include <vector>
 
 #include "hftmon/merge.hpp"
-#include "hftmon/runs.hpp"
 #include "hftmon/session.hpp"
 #include "tests/guest/must.hpp"
+#include "tests/guest/rings.hpp"
 
 namespace {
 
 using namespace hftmon;
 using guest::expect;
+using guest::for_each_event;
 using guest::good;
 using guest::must;
 using namespace std::chrono_literals;
@@ -125,17 +126,6 @@ Heads heads(Session& session) {
     Heads all;
     for (const RingReader& ring : session.rings()) all.cpus[ring.cpu().value] = must(session.cpu_stats(ring.cpu()));
     return all;
-}
-
-/// All that the rings of a stopped session hold, CPU by CPU.
-template <class Fn>
-void for_each_event(Session& session, Fn&& fn) {
-    for (RingReader& ring : session.rings()) {
-        const auto records = ring.peek();
-        for_each_run(records, ring.cpu(), ring.position(), [&](const Run& run) {
-            if (run.status == DecodeStatus::kOk) fn(run.event);
-        });
-    }
 }
 
 bool same(const Event& a, const SpikeEvent& b) {

@@ -381,6 +381,16 @@ BOOST_AUTO_TEST_CASE(spikes) {
     BOOST_TEST(std::get<SpikeEvent>(good(run).body).of_handler());
     bad(HFTMON_REC_SPIKE, [](Record& r) { r.flags = HFTMON_DURATION_COUNT; });
     bad(HFTMON_REC_SPIKE, [](Record& r) { r.spike.ticks = 1ull << 63; });
+
+    run = sample_run(HFTMON_REC_DURATION);
+    run[0].flags = HFTMON_DURATION_SOFTIRQ;
+    run[0].spike = {.ticks = 40'000, .tid = 5, .cause = 3};
+    const auto took = std::get<DurationEvent>(good(run).body);
+    BOOST_CHECK(took.kind == HFTMON_DURATION_SOFTIRQ);
+    BOOST_TEST(took.duration == TscTicks{40'000});
+    BOOST_TEST(took.tid == Tid{5});
+    BOOST_TEST(took.cause == 3u);
+    bad(HFTMON_REC_DURATION, [](Record& r) { r.flags = HFTMON_DURATION_COUNT; });
 }
 
 BOOST_AUTO_TEST_CASE(what_is_shed) {
@@ -427,7 +437,7 @@ BOOST_AUTO_TEST_CASE(runs_that_are_not_whole) {
 
 BOOST_AUTO_TEST_CASE(types_of_a_newer_module_are_told_from_damage) {
     Event event;
-    for (const unsigned type : {unsigned{HFTMON_REC_TYPE_END}, 7u, 9u, 29u, 65535u}) {
+    for (const unsigned type : {unsigned{HFTMON_REC_TYPE_END}, 8u, 9u, 29u, 65535u}) {
         const Decoded decoded = decode(std::vector{record(1, type)}, kCpu, 0, event);
         BOOST_CHECK(decoded.status == DecodeStatus::kUnknownType);
         BOOST_TEST(decoded.records == 1u);

@@ -126,6 +126,13 @@ public:
         r.stack = {who.tid, kernel, user, 0};
         return *this;
     }
+    /// DURATION, which ends here.
+    Trace& lasted(hftmon_duration kind, std::uint64_t ticks, Who who, std::uint32_t cause) {
+        Record& r = add(HFTMON_REC_DURATION);
+        r.flags = static_cast<std::uint16_t>(kind);
+        r.spike = {ticks, who.tid, cause};
+        return *this;
+    }
     /// Positions of this CPU jump.
     Trace& skip(std::uint64_t positions) { return positions_at(cpu_) += positions, *this; }
     /// The builder's idea of who runs, without a record.
@@ -160,14 +167,20 @@ public:
         }
     }
 
-private:
     struct Item {
         std::uint32_t cpu;
         std::uint64_t position;
         std::size_t count;
         Record records[2];
     };
+    /// Calls fn(Item&) in the same order; items stay where they are.
+    template <class Fn>
+    void transform(Fn&& fn) {
+        sort();
+        for (Item& item : items_) fn(item);
+    }
 
+private:
     void sort() {
         std::stable_sort(items_.begin(), items_.end(),
                          [](const Item& a, const Item& b) { return a.records[0].tsc < b.records[0].tsc; });

@@ -104,6 +104,9 @@ nlohmann::ordered_json about_json(const hftmon::CaptureMeta& meta, const std::op
               {"start_realtime_ns", meta.start_realtime.count() != 0 ? Json(meta.start_realtime.count()) : Json()},
               {"partial_cpus", Json::array()},
               {"subjects", Json::array()}};
+    json["minimums"] = Json::object();
+    for (const auto& minimum : meta.minimums)
+        json["minimums"][std::string(hftmon::duration_name(minimum.kind))] = minimum.over.count();
     for (const hftmon::CpuId cpu : meta.partial_cpus) json["partial_cpus"].push_back(cpu.value);
     if (!stats) return json;
     const CaptureSummary s = summarize(meta, *stats);

@@ -139,7 +139,7 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
         fmt::print("\n");
     }
     const auto missing_sources = missing_for_bills(capture->meta());
-    if (!missing_sources.empty()) tell("note: {}", missing_text(missing_sources));
+    tell("{}", missing_text(missing_sources, capture->meta()));
     auto about = about_json(capture->meta(), capture->stats());
     about["not_captured"] = missing_sources;
     for (const hftmon::Tid tid : subjects) about["subjects"].push_back(tid.value);
@@ -272,7 +272,7 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     if (auto status = session->start(); !status) return report(status.error());
     const auto meta = session->describe();
     if (!meta) return report(meta.error());
-    if (const auto missing = missing_for_bills(*meta); !missing.empty()) tell("note: {}", missing_text(missing));
+    tell("{}", missing_text(missing_for_bills(*meta), *meta));
     // Once more: those that began between the first list and the hooks.
     if (auto status = add_threads(*session, analyzer); !status) return report(status.error());
     if (child) {

@@ -99,6 +99,12 @@ hftmon::Result<std::uint64_t> parse_events(const std::vector<std::string>& words
     return sources;
 }
 
+std::uint64_t without(std::uint64_t sources, std::uint64_t removed) noexcept {
+    if ((removed & bits(HFTMON_SOURCE_SCHED_SWITCH)) != 0) removed |= bits(HFTMON_SOURCE_STACK_SWITCH);
+    if ((removed & bits(HFTMON_SOURCE_SCHED_WAKING)) != 0) removed |= bits(HFTMON_SOURCE_STACK_WAKING);
+    return sources & ~removed;
+}
+
 std::string events_help() {
     std::vector<std::string_view> names;
     names.reserve(kGroups.size());
@@ -109,17 +115,28 @@ std::string events_help() {
 std::vector<std::string> missing_for_bills(const hftmon::CaptureMeta& meta) {
     // Vectors that a machine may do without: nothing of them runs where the kernel has no tracepoint.
     constexpr std::uint64_t kOptional = row(HFTMON_SOURCE_THERMAL_APIC, HFTMON_SOURCE_DEFERRED_ERROR_APIC);
+    std::uint64_t partly = 0;
+    for (const auto& minimum : meta.minimums) partly |= ::hftmon_duration_sources(minimum.kind);
     std::vector<std::string> names;
     for (const auto& source : meta.sources) {
+        if ((partly & kIrq & HFTMON_SOURCE_BIT(source.id)) != 0) continue;
         if (source.active || source.id >= HFTMON_SOURCE_COUNT) continue;
         if ((kBills & ~kOptional & HFTMON_SOURCE_BIT(source.id)) != 0) names.push_back(source.name);
     }
     return names;
 }
 
-std::string missing_text(const std::vector<std::string>& names) {
-    if (names.empty()) return "";
-    return fmt::format("not captured: {}; what they did is on the lines of others\n", fmt::join(names, ", "));
+std::string missing_text(const std::vector<std::string>& names, const hftmon::CaptureMeta& meta) {
+    std::string text;
+    if (!names.empty())
+        text = fmt::format("note: not captured: {}; what they did is on the lines of others\n", fmt::join(names, ", "));
+    for (const auto& minimum : meta.minimums) {
+        if ((::hftmon_duration_sources(minimum.kind) & kIrq) == 0) continue;
+        text +=
+            fmt::format("note: {} only captured when longer than {} us; what others did is on the lines of others\n",
+                        hftmon::duration_name(minimum.kind), static_cast<double>(minimum.over.count()) / 1e3);
+    }
+    return text;
 }
 
 }  // namespace hftctl

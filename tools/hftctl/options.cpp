@@ -123,9 +123,9 @@ std::string durations_help() {
     return names;
 }
 
-Result<std::vector<hftmon::TriggerOptions::Threshold>> parse_thresholds(std::string_view option,
-                                                                        const std::vector<std::string>& words) {
-    std::vector<hftmon::TriggerOptions::Threshold> thresholds;
+Result<std::vector<hftmon::DurationThreshold>> parse_thresholds(std::string_view option,
+                                                                const std::vector<std::string>& words) {
+    std::vector<hftmon::DurationThreshold> thresholds;
     for (const std::string& word : words) {
         const std::size_t colon = word.find(':');
         std::uint32_t kind = 0;
@@ -174,6 +174,15 @@ void CaptureOptions::add_to(CLI::App& app) {
         ->check(not_empty())
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->allow_extra_args(false);
+    app.add_option("--min", minimums,
+                   fmt::format("Of such a duration capture only what is longer, each as one event when it has ended,\n"
+                               "in place of the events that begin and end it. Kinds: {}",
+                               durations_help()))
+        ->type_name("KIND:TIME[,...]")
+        ->delimiter(',')
+        ->check(not_empty())
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
     text("-d,--duration", duration, "Stop after this time, e.g. 10s (default: Ctrl-C)", "TIME");
     text("--ring", ring_size,
          fmt::format("Ring buffer per CPU, a power of two (default: {}, 65536 records)", kDefaultRing), "SIZE");
@@ -183,6 +192,7 @@ std::string_view CaptureOptions::live_only() const {
     if (!cpus.empty()) return "--cpu";
     if (watch) return "--watch";
     if (!events.empty()) return "--events";
+    if (!minimums.empty()) return "--min";
     if (!duration.empty()) return "--duration";
     return ring_size.empty() ? "" : "--ring";
 }
@@ -195,6 +205,11 @@ Result<CaptureOptions::Parsed> CaptureOptions::parse(bool has_command) const {
         if (!sources) return sources.error();
         parsed.session.sources = *sources;
     }
+    auto thresholds = parse_thresholds("--min", minimums);
+    if (!thresholds) return thresholds.error();
+    for (const auto& minimum : *thresholds)
+        parsed.session.sources = without(parsed.session.sources, ::hftmon_duration_sources(minimum.kind));
+    parsed.session.minimums = *std::move(thresholds);
     if (!cpus.empty()) {
         auto list = parse_cpu_list("--cpu", cpus);
         if (!list) return list.error();

@@ -30,14 +30,14 @@ struct Subjects {
 hftmon::Result<Subjects> parse_subjects(std::string_view option, const std::vector<std::string>& words);
 
 /// "wakeup:50us", "hardirq:20us"; a kind twice is an error.
-hftmon::Result<std::vector<hftmon::TriggerOptions::Threshold>> parse_thresholds(std::string_view option,
-                                                                                const std::vector<std::string>& words);
+hftmon::Result<std::vector<hftmon::DurationThreshold>> parse_thresholds(std::string_view option,
+                                                                        const std::vector<std::string>& words);
 /// "hardirq, softirq, ...".
 std::string durations_help();
 
-/// What is captured: -p, -C, --watch, -e, -d, --ring and the command behind "--".
+/// What is captured: -p, -C, --watch, -e, --min, -d, --ring and the command behind "--".
 struct CaptureOptions {
-    std::vector<std::string> pids, events;
+    std::vector<std::string> pids, events, minimums;
     std::string cpus, duration, ring_size;
     bool flight = false, watch = false;
 

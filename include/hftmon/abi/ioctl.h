@@ -264,6 +264,7 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_stats) == 80);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_clock_sync) == 56);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_thread_entry) == 32);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_threads) == 48);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_minimum) == 152);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_trigger) == 176);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_spikes) == 72);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_source_cost) == 16);
@@ -286,6 +287,7 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_stacks) == 64);
 #define HFTMON_IOC_SPIKES	_IOWR(HFTMON_IOC_MAGIC, 10, struct hftmon_spikes)
 #define HFTMON_IOC_COSTS	_IOWR(HFTMON_IOC_MAGIC, 11, struct hftmon_costs)
 #define HFTMON_IOC_STACKS	_IOWR(HFTMON_IOC_MAGIC, 12, struct hftmon_stacks)
+#define HFTMON_IOC_MINIMUM	_IOW(HFTMON_IOC_MAGIC, 13, struct hftmon_minimum)
 
 #define HFTMON_DEVICE "/dev/hftmon"
 

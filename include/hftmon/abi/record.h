@@ -25,7 +25,7 @@
 #include "payload.h"
 
 /* Bumped when a record type is added or a reserved field gets a meaning. */
-#define HFTMON_SCHEMA_VERSION 7u
+#define HFTMON_SCHEMA_VERSION 8u
 
 #define HFTMON_COMM_LEN 16u
 
@@ -40,6 +40,7 @@ enum hftmon_record_type {
 	HFTMON_REC_SPIKE = 4,		/* a duration has just ended that a trigger was set for */
 	HFTMON_REC_SHED = 5,		/* sources that are not recorded here from now on */
 	HFTMON_REC_STACK = 6,		/* of an event just before it */
+	HFTMON_REC_DURATION = 7,	/* one over the session's minimum has just ended */
 
 	/* Scheduler. */
 	HFTMON_REC_SCHED_SWITCH = 10,
@@ -122,7 +123,7 @@ one it does not watch: what it does while it runs here is not recorded.
  * be in an interrupt of the target CPU to which WAKING's CPU has sent it.
  * CPU_STATE: PARTIAL, as above. UNWATCHED: threads that were watched may not be
  * any longer; what went before tells nothing of where they are.
- * SPIKE: enum hftmon_duration.
+ * SPIKE, DURATION: enum hftmon_duration.
  * STACK: enum hftmon_stack_of.
  * BLOCK_*: the kind of request, REQ_OP_* of the kernel.
  * SYSCALL_*: COMPAT: the number is of the 32-bit table.
@@ -194,7 +195,7 @@ struct hftmon_record {
 		struct hftmon_syscall syscall;
 		struct hftmon_gap gap;
 		struct hftmon_cpu_state cpu_state;
-		struct hftmon_spike spike;
+		struct hftmon_spike spike;	/* DURATION, too */
 		struct hftmon_shed shed;
 		struct hftmon_stack_ref stack;
 		char comm[HFTMON_COMM_LEN];	/* COMM; NUL-padded */

@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#include "histogram.h"
+#include "minimum.h"
 
 /*
  * hftmon_trigger.flags. The CPU from which a thread was woken is known where WAKEUP
@@ -19,9 +19,6 @@
 #define HFTMON_TRIGGER_FREEZE_SENDER	0x2u	/* and of the CPU from which it was woken */
 #define HFTMON_TRIGGER_FREEZE_ALL	0x4u	/* and of all others */
 #define HFTMON_TRIGGER_WATCHED		0x8u	/* only what happens to watched threads */
-
-/* Elements of hftmon_trigger.over: room for kinds to come. */
-#define HFTMON_TRIGGER_KINDS 16u
 
 /**
  * struct hftmon_trigger - what is a hit, and what it does (HFTMON_IOC_TRIGGER)
@@ -50,7 +47,7 @@ struct hftmon_trigger {
 	__u32 tail_records;
 	__u64 tail_ticks;
 	__u64 holdoff_ticks;
-	__u64 over[HFTMON_TRIGGER_KINDS];
+	__u64 over[HFTMON_THRESHOLD_KINDS];
 	__u64 reserved[2];
 };
 

@@ -113,11 +113,12 @@ struct Decoder {
         return give(PacketEvent{stage, packet.ifindex, packet.length});
     }
 
-    Decoded spike(const Record& record) const {
+    template <class Body>
+    Decoded duration(const Record& record) const {
         if (record.flags >= HFTMON_DURATION_COUNT || !valid_time(record.spike.ticks)) return kBad;
-        return give(SpikeEvent{static_cast<DurationKind>(record.flags),
-                               TscTicks{static_cast<std::int64_t>(record.spike.ticks)}, Tid{record.spike.tid},
-                               record.spike.cause});
+        return give(Body{DurationEvent{static_cast<DurationKind>(record.flags),
+                                       TscTicks{static_cast<std::int64_t>(record.spike.ticks)}, Tid{record.spike.tid},
+                                       record.spike.cause}});
     }
 
     Decoded nmi(const hftmon_nmi& nmi) const {
@@ -204,7 +205,8 @@ struct Decoder {
                 return give(CpuFrequencyEvent{CpuId{record.frequency.cpu}, record.frequency.khz});
             case HFTMON_REC_SIGNAL_GENERATE: return signal(record.signal, false);
             case HFTMON_REC_SIGNAL_DELIVER: return signal(record.signal, true);
-            case HFTMON_REC_SPIKE: return spike(record);
+            case HFTMON_REC_SPIKE: return duration<SpikeEvent>(record);
+            case HFTMON_REC_DURATION: return duration<DurationEvent>(record);
             case HFTMON_REC_STACK:
                 if (record.flags >= HFTMON_STACK_OF_END) return kBad;
                 return give(StackEvent{static_cast<StackOf>(record.flags),

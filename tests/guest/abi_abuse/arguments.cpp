@@ -71,13 +71,14 @@ void arguments() {
     check_argument<hftmon_threads>(HFTMON_IOC_THREADS, "THREADS");
     check_argument<hftmon_watch>(HFTMON_IOC_WATCH, "WATCH", [](hftmon_watch& watch) { watch.tid = 1; });
 
+    check_argument<hftmon_minimum>(HFTMON_IOC_MINIMUM, "MINIMUM");
     check_argument<hftmon_trigger>(HFTMON_IOC_TRIGGER, "TRIGGER");
     check_argument<hftmon_spikes>(HFTMON_IOC_SPIKES, "SPIKES");
     check_argument<hftmon_costs>(HFTMON_IOC_COSTS, "COSTS");
     check_argument<hftmon_stacks>(HFTMON_IOC_STACKS, "STACKS");
 
     Device device;
-    for (const unsigned nr : {12u, 13u, 100u, 255u}) {
+    for (const unsigned nr : {12u, 14u, 100u, 255u}) {
         expect(ENOTTY, device.call(_IO(HFTMON_IOC_MAGIC, nr)), fmt::format("command {}", nr));
     }
     expect(ENOTTY, device.call(0x5401), "a terminal's command");

@@ -66,6 +66,40 @@ void watching() {
     expect(0, ninth.call(HFTMON_IOC_START), "until one of them is closed");
 }
 
+/// MINIMUM in every state, and what it refuses.
+void minimums() {
+    Device device;
+    auto minimum = sized<hftmon_minimum>();
+    expect(ENODEV, device.call(HFTMON_IOC_MINIMUM, &minimum), "MINIMUM before SETUP");
+    auto setup = good_setup();
+    setup.sources = 0;
+    setup.durations = HFTMON_DURATION_BIT(HFTMON_DURATION_VECTOR);
+    expect(0, device.call(HFTMON_IOC_SETUP, &setup), "SETUP to count");
+    expect(0, device.call(HFTMON_IOC_MINIMUM, &minimum), "MINIMUM of nothing");
+    minimum.kinds = HFTMON_DURATION_BIT(HFTMON_DURATION_WAKEUP);
+    expect(EINVAL, device.call(HFTMON_IOC_MINIMUM, &minimum), "MINIMUM of a kind that is not counted");
+    minimum.kinds = HFTMON_DURATION_BIT(HFTMON_DURATION_VECTOR) | 1u << 31;
+    expect(EINVAL, device.call(HFTMON_IOC_MINIMUM, &minimum), "and of one beyond the last");
+    const auto records = [&] {
+        auto stats = sized<hftmon_cpu_stats>();
+        expect(0, device.call(HFTMON_IOC_CPU_STATS, &stats), "CPU_STATS");
+        return stats.head;
+    };
+    for (auto& over : minimum.over) over = 0;
+    minimum.kinds = HFTMON_DURATION_BIT(HFTMON_DURATION_VECTOR);
+    expect(0, device.call(HFTMON_IOC_MINIMUM, &minimum), "MINIMUM of any vector");
+    expect(0, device.call(HFTMON_IOC_START), "START");
+    ::usleep(300'000);
+    const auto before = records();
+    verdict(before > 10, fmt::format("vectors are recorded ({})", before));
+    expect(EBUSY, device.call(HFTMON_IOC_MINIMUM, &minimum), "MINIMUM while it runs");
+    expect(0, device.call(HFTMON_IOC_STOP), "STOP");
+    const auto stopped = records();
+    ::usleep(200'000);
+    verdict(records() == stopped, "nothing is recorded after it");
+    expect(EBUSY, device.call(HFTMON_IOC_MINIMUM, &minimum), "MINIMUM after STOP");
+}
+
 /// TRIGGER and SPIKES in every state, and what they refuse.
 void triggers() {
     Device device;
@@ -155,6 +189,7 @@ void states() {
     verdict(stats.head != 0, "and the counts are there");
 
     watching();
+    minimums();
     triggers();
 
     char byte = 0;

@@ -169,6 +169,7 @@ void Ours::fill(const EventHeader&, const VectorEvent& e, Item& item) {
 }
 void Ours::fill(const EventHeader&, const NmiEvent&, Item&) {}
 void Ours::fill(const EventHeader&, const SpikeEvent&, Item&) {}
+void Ours::fill(const EventHeader&, const DurationEvent&, Item&) {}
 void Ours::fill(const EventHeader&, const StackEvent&, Item&) {}
 void Ours::fill(const EventHeader& h, const ShedEvent&, Item&) {
     fail(fmt::format("sources shed on CPU {}", h.cpu.value));

@@ -46,6 +46,7 @@ private:
     void fill(const hftmon::EventHeader&, const hftmon::VectorEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::NmiEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::SpikeEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::DurationEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::ShedEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::StackEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::HrtimerStartEvent&, Item&);
