@@ -6,6 +6,7 @@
 #include <linux/mm_types.h>
 
 #include "emit.h"
+#include "ipi_sender.h"
 #include "probes.h"
 
 void hftmon_probe_ipi_send_cpu(void *data, unsigned int cpu, unsigned long callsite,
@@ -16,6 +17,8 @@ void hftmon_probe_ipi_send_cpu(void *data, unsigned int cpu, unsigned long calls
 		.ipi_send = { .first_cpu = cpu, .count = 1, .cpus = BIT_ULL(cpu % 64) },
 	};
 
+	if (static_branch_unlikely(&hftmon_ipi_remembered))
+		hftmon_ipi_remember(&event.ipi_send, callback);
 	hftmon_emit(HFTMON_SOURCE_IPI_SEND_CPU, &event);
 }
 
@@ -41,6 +44,8 @@ void hftmon_probe_ipi_send_cpumask(void *data, const struct cpumask *cpus, unsig
 	event.ipi_send.first_cpu = (first & ~63U) + __ffs64(word);
 	event.ipi_send.count = max_t(unsigned int, cpumask_weight(cpus), hweight64(word));
 	event.ipi_send.cpus = word;
+	if (static_branch_unlikely(&hftmon_ipi_remembered))
+		hftmon_ipi_remember(&event.ipi_send, callback);
 	hftmon_emit(HFTMON_SOURCE_IPI_SEND_CPUMASK, &event);
 }
 

@@ -78,12 +78,12 @@ void hftmon_threshold_tell(struct hftmon_session *session, u16 type,
  * @ticks:  how long it was
  * @tid:    whose
  * @cause:  as struct hftmon_spike says
- * @sender: the CPU from which its thread was woken, else this one
+ * @waker:  the CPU from which its thread was woken, else this one
  *
  * Context: any, NMI included, preemption disabled.
  */
 noinline void hftmon_threshold_exceeded(unsigned int kind, u64 ticks, u32 tid, u32 cause,
-					unsigned int sender)
+					unsigned int waker)
 {
 	const struct hftmon_exceeded what = {
 		.tsc = hftmon_clock(),
@@ -105,7 +105,7 @@ noinline void hftmon_threshold_exceeded(unsigned int kind, u64 ticks, u32 tid, u
 		/* Behind the record: it may freeze the ring. */
 		session = smp_load_acquire(&users[HFTMON_THRESHOLD_TRIGGER][slot]);
 		if (is_over(session, &what, HFTMON_THRESHOLD_TRIGGER))
-			hftmon_trigger_hit(session, &what, sender);
+			hftmon_trigger_hit(session, &what, waker);
 	}
 }
 

@@ -38,19 +38,19 @@ struct hftmon_exceeded {
 extern u64 hftmon_thresholds[HFTMON_THRESHOLD_KINDS];
 
 void hftmon_threshold_exceeded(unsigned int kind, u64 ticks, u32 tid, u32 cause,
-			       unsigned int sender);
+			       unsigned int waker);
 
 /*
- * A duration has ended on this CPU. @sender: the CPU from which its thread was
+ * A duration has ended on this CPU. @waker: the CPU from which its thread was
  * woken, else this one.
  *
  * Context: any, preemption disabled.
  */
 static __always_inline void hftmon_threshold_check(unsigned int kind, u64 ticks, u32 tid,
-						   u32 cause, unsigned int sender)
+						   u32 cause, unsigned int waker)
 {
 	if (unlikely(ticks > READ_ONCE(hftmon_thresholds[kind])))
-		hftmon_threshold_exceeded(kind, ticks, tid, cause, sender);
+		hftmon_threshold_exceeded(kind, ticks, tid, cause, waker);
 }
 
 void hftmon_threshold_tell(struct hftmon_session *session, u16 type,

@@ -9,22 +9,35 @@
 
 #include "emit.h"
 #include "hook.h"
+#include "ipi_sender.h"
 #include "session.h"
 #include "stack.h"
 #include "trigger.h"
 
 /* ---- probes ---------------------------------------------------------------- */
 
-static void freeze(struct hftmon_session *session, unsigned int sender, u64 now)
+static void freeze_sender(struct hftmon_session *session, const struct hftmon_exceeded *what,
+			  unsigned int waker)
+{
+	int sender = waker;
+
+	if (what->kind == HFTMON_DURATION_VECTOR)
+		sender = hftmon_ipi_sender(what->cause, what->tsc - what->ticks);
+	if (sender >= 0 && cpumask_test_cpu(sender, session->cpus))
+		hftmon_ring_freeze(&per_cpu_ptr(session->rings, sender)->core, what->tsc);
+}
+
+static void freeze(struct hftmon_session *session, const struct hftmon_exceeded *what,
+		   unsigned int waker)
 {
 	u32 flags = session->trigger.flags;
+	u64 now = what->tsc;
 	unsigned int cpu;
 
 	if (!(flags & HFTMON_TRIGGER_FREEZE_ALL)) {
 		hftmon_ring_freeze(&this_cpu_ptr(session->rings)->core, now);
-		if ((flags & HFTMON_TRIGGER_FREEZE_SENDER) &&
-		    cpumask_test_cpu(sender, session->cpus))
-			hftmon_ring_freeze(&per_cpu_ptr(session->rings, sender)->core, now);
+		if (flags & HFTMON_TRIGGER_FREEZE_SENDER)
+			freeze_sender(session, what, waker);
 		return;
 	}
 	/* As hftmon_ring_freeze() does, with one barrier for all. */
@@ -62,12 +75,12 @@ static void tell_stack(const struct hftmon_session *session, struct hftmon_ring 
  * hftmon_trigger_hit() - a duration is over the session's threshold
  * @session: has a trigger
  * @what:    the duration
- * @sender:  the CPU from which its thread was woken, else this one
+ * @waker:   the CPU from which its thread was woken, else this one
  *
  * Context: any, NMI included, preemption disabled.
  */
 void hftmon_trigger_hit(struct hftmon_session *session, const struct hftmon_exceeded *what,
-			unsigned int sender)
+			unsigned int waker)
 {
 	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
 	struct hftmon_trigger_state *state = &session->trigger;
@@ -81,7 +94,7 @@ void hftmon_trigger_hit(struct hftmon_session *session, const struct hftmon_exce
 	if (static_branch_unlikely(&hftmon_stacks_taken))
 		tell_stack(session, ring);
 	if (state->flags & HFTMON_TRIGGER_FREEZE)
-		freeze(session, sender, what->tsc);
+		freeze(session, what, waker);
 	note_hit(state, what);
 	/* Pairs with settle(). */
 	smp_store_release(&state->armed_from, state->holdoff ? what->tsc + state->holdoff :
@@ -105,14 +118,24 @@ void hftmon_trigger_init(struct hftmon_trigger_state *state)
 	state->armed_from = HFTMON_TRIGGER_NEVER;
 }
 
+static bool wants_ipi_senders(const struct hftmon_trigger_state *state)
+{
+	return (state->flags & HFTMON_TRIGGER_FREEZE_SENDER) &&
+	       (state->kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_VECTOR));
+}
+
 /**
  * hftmon_trigger_publish() - probes may hit; the session's rings are known to them
  * @session: runs
  */
 void hftmon_trigger_publish(struct hftmon_session *session)
 {
-	if (session->trigger.kinds)
-		hftmon_threshold_publish(session, HFTMON_THRESHOLD_TRIGGER);
+	if (!session->trigger.kinds)
+		return;
+	if (wants_ipi_senders(&session->trigger))
+		hftmon_ipi_want_senders(true);
+	session->trigger.published = true;
+	hftmon_threshold_publish(session, HFTMON_THRESHOLD_TRIGGER);
 }
 
 /**
@@ -122,6 +145,9 @@ void hftmon_trigger_publish(struct hftmon_session *session)
 void hftmon_trigger_withdraw(struct hftmon_session *session)
 {
 	hftmon_threshold_withdraw(session, HFTMON_THRESHOLD_TRIGGER);
+	if (session->trigger.published && wants_ipi_senders(&session->trigger))
+		hftmon_ipi_want_senders(false);
+	session->trigger.published = false;
 }
 
 static int check_trigger(const struct hftmon_session *session,

@@ -22,6 +22,7 @@ struct hftmon_session;
  *              writes the rest, or a command that arms
  * @seq:        twice the hits; odd while one is written
  * @told:       of @seq, by the last command that asked; under the session's lock
+ * @published:  probes know it; under the session's lock
  * @last:       of the last hit
  */
 struct hftmon_trigger_state {
@@ -32,6 +33,7 @@ struct hftmon_trigger_state {
 	u64 armed_from;
 	u64 seq;
 	u64 told;
+	bool published;
 	struct hftmon_exceeded last;
 };
 
@@ -39,7 +41,7 @@ struct hftmon_trigger_state {
 #define HFTMON_TRIGGER_BUSY	(U64_MAX - 1)
 
 void hftmon_trigger_hit(struct hftmon_session *session, const struct hftmon_exceeded *what,
-			unsigned int sender);
+			unsigned int waker);
 
 void hftmon_trigger_init(struct hftmon_trigger_state *state);
 void hftmon_trigger_publish(struct hftmon_session *session);

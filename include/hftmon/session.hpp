@@ -58,8 +58,10 @@ struct SessionOptions {
 
 enum class Freeze : std::uint8_t {
     kNothing,
-    kCpu,     ///< the flight recorder of the CPU of the hit
-    kSender,  ///< and that of the CPU from which the thread was woken
+    kCpu,  ///< the flight recorder of the CPU of the hit
+    /// And that of the CPU from which the thread was woken, or the vector sent: of vectors
+    /// where ipi_send_cpu and ipi_send_cpumask are recorded.
+    kSender,
     kAll,
 };
 

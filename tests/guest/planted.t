@@ -46,7 +46,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
 	one stopper --kind preemption
 done
 # Handlers that are only recorded when they took long: the bills are the same.
-CAPTURE=(--min hardirq:100us,softirq:100us,vector:100us)
+CAPTURE=(--min "hardirq:100us,softirq:100us,vector:100us")
 one hardirq
 one softirq
 rmmod hftmon_plant

@@ -63,7 +63,6 @@ for name in nanosleep futex pipe poll; do
 done
 
 # Who wakes: ftrace sees the same.
-mountpoint -q /sys/kernel/tracing || mount -t tracefs none /sys/kernel/tracing
 cd /sys/kernel/tracing || exit
 echo 'stacktrace if comm == "stacked"' >events/sched/sched_waking/trigger
 echo >trace

@@ -15,6 +15,11 @@ told() {
 busy
 told "a hit freezes the rings" "$BIN/trigger_check" frozen
 told "hits have their distance" "$BIN/trigger_check" holdoff
+if [[ -e /sys/kernel/tracing/events/ipi/ipi_send_cpu ]]; then
+	told "who interrupts is frozen with whom he interrupts" "$BIN/trigger_check" sender
+else
+	note "this kernel does not tell who sends interrupts"
+fi
 load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --fork 1 --yield 1
 told "every duration over its threshold is a hit" "$BIN/trigger_check" counts
 unload

@@ -13,10 +13,11 @@
 
 /*
  * hftmon_trigger.flags. The CPU from which a thread was woken is known where WAKEUP
- * is counted, too.
+ * is counted, too; that from which a VECTOR came, a call of a function or a request
+ * to reschedule, where IPI_SEND_CPU and IPI_SEND_CPUMASK are recorded, by whomever.
  */
 #define HFTMON_TRIGGER_FREEZE		0x1u	/* the ring of the CPU of the hit */
-#define HFTMON_TRIGGER_FREEZE_SENDER	0x2u	/* and of the CPU from which it was woken */
+#define HFTMON_TRIGGER_FREEZE_SENDER	0x2u	/* and that of the CPU it came from */
 #define HFTMON_TRIGGER_FREEZE_ALL	0x4u	/* and of all others */
 #define HFTMON_TRIGGER_WATCHED		0x8u	/* only what happens to watched threads */
 
