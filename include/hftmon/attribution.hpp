@@ -84,6 +84,9 @@ struct Bill {
     ThreadInfo other;             ///< waker or preempter, likewise
     std::vector<BillLine> lines;  ///< by ticks, largest first
     TscTicks unattributed{};
+    /// hftmon's own events on the CPUs that the delay walks, while it does: each took
+    /// those CPUs a moment, which is in the lines.
+    std::uint32_t own_events = 0;
     /// Interrupts between the switch-in and after_end: the next switch-out, or
     /// the limit of observation, or the end of the stream. Not in the sum.
     std::vector<BillLine> after_switch_in;

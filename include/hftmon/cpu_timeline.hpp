@@ -59,6 +59,7 @@ struct Cause {
 struct Segment {
     TscTime start;
     Cause cause;
+    std::uint32_t events = 0;  ///< that the CPU had recorded before it, modulo 2^32
 };
 
 /// What a stream said that could not be, and what was done about it. All zero
@@ -222,6 +223,9 @@ public:
         bool complete = true;
     };
     [[nodiscard]] PageFaults page_faults(TscTime from, TscTime to) const noexcept;
+    /// Events recorded here in [from, to), but for those of a segment that the range cuts:
+    /// all of the last, none of the first.
+    [[nodiscard]] std::uint32_t events_in(TscTime from, TscTime to) const noexcept;
     /// Sources that were not recorded at some time in [from, to); beyond the newest 4096
     /// changes all that ever were.
     [[nodiscard]] std::uint64_t shed_in(TscTime from, TscTime to) const noexcept;
@@ -264,6 +268,8 @@ private:
     TscTime first_{};
     TscTime last_{};
     TscTime open_start_{};
+    std::uint32_t events_ = 0;       // recorded here, this one included
+    std::uint32_t open_events_ = 0;  // as Segment::events
     TscTime resync_{};
     TscTime last_gap_{};
     std::array<Level, kMaxDepth> levels_{};

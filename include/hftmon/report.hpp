@@ -18,6 +18,7 @@ struct ReportContext {
     TscTime origin;                ///< times are given from here on; usually Timeline::first()
     bool has_wall_clock = false;   ///< the clock is tied to CLOCK_REALTIME: it is shown, too
     StackNamer* stacks = nullptr;  ///< stacks are told where they are known
+    double event_ns = 0;           ///< what one of hftmon's events takes its CPU, on the mean; 0: not known
 };
 
 /// A bill as a table, several lines, each ended by a newline. The times and the

@@ -164,6 +164,7 @@ private:
             enter(*cpu, start, end, cause, phase);
         });
         if (!complete) bill_.incomplete |= kIncompleteHistory;
+        bill_.own_events += cpu->events_in(from, to);
         return to;
     }
 
@@ -287,6 +288,7 @@ std::uint8_t doubts(const Timeline& timeline, const Thread& thread) {
 
 void attribute(const Timeline& timeline, Bill& bill) {
     bill.incomplete = 0;
+    bill.own_events = 0;
     Accountant(timeline, bill).run();
 }
 

@@ -13,13 +13,15 @@ void CpuTimeline::touch(TscTime time) noexcept {
         hidden_rank_ = 2;
     }
     last_ = time;
+    ++events_;
 }
 
 void CpuTimeline::push_segment(TscTime end, const Cause& cause) {
     if (end <= open_start_) return;
     closed_[static_cast<std::size_t>(cause.kind)] += (end - open_start_).value;
-    history_.push({open_start_, cause});
+    history_.push({open_start_, cause, open_events_});
     open_start_ = end;
+    open_events_ = events_ - 1;
 }
 
 void CpuTimeline::close(TscTime time) { push_segment(time, top().cause); }
@@ -37,10 +39,11 @@ std::uint64_t CpuTimeline::split(TscTime time) {
     const std::uint64_t next = history_.partition([time](const Segment& segment) { return segment.start < time; });
     const bool starts_there = next < history_.end() ? history_[next].start == time : open_start_ <= time;
     if (starts_there || next == history_.oldest()) return next;
-    const Cause cause = history_[next - 1].cause;  // it may be the one that is forgotten now
+    Segment second = history_[next - 1];  // which may be forgotten now
+    second.start = time;
     history_.push(history_[history_.end() - 1]);
     for (std::uint64_t i = history_.end() - 1; i > next; --i) history_[i] = history_[i - 1];
-    history_[next] = {time, cause};
+    history_[next] = second;
     return next;
 }
 
@@ -154,6 +157,15 @@ CpuTimeline::PageFaults CpuTimeline::page_faults(TscTime from, TscTime to) const
         HFTMON_SOURCE_BIT(HFTMON_SOURCE_PAGE_FAULT_USER) | HFTMON_SOURCE_BIT(HFTMON_SOURCE_PAGE_FAULT_KERNEL);
     const bool complete = (oldest == 0 || faults_[oldest] < from) && (shed_in(from, to) & kSources) == 0;
     return {static_cast<std::uint32_t>(last - first), complete};
+}
+
+std::uint32_t CpuTimeline::events_in(TscTime from, TscTime to) const noexcept {
+    const auto before = [this](TscTime time) {
+        const std::uint64_t next = history_.partition([time](const Segment& segment) { return segment.start < time; });
+        if (next < history_.end()) return history_[next].events;
+        return open_start_ < time ? events_ : open_events_;
+    };
+    return from < to ? before(to) - before(from) : 0;
 }
 
 bool CpuTimeline::has_gap(TscTime from, TscTime to) const {

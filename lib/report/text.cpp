@@ -299,6 +299,16 @@ void append_table(std::string& out, const Bill& bill, const ReportContext& conte
     out += fmt::format("  {:<{}} {:>11} {:>5}%\n", "", width, scale.text(shown), total.value > 0 ? "100.0" : "0.0");
 }
 
+void append_own(std::string& out, const Bill& bill, const ReportContext& context) {
+    if (bill.own_events == 0) return;
+    const double us = bill.own_events * context.event_ns / 1e3;
+    const std::string events = fmt::format("{} event{}", bill.own_events, bill.own_events == 1 ? "" : "s");
+    if (us > 0)
+        out += fmt::format("  of this, hftmon: about {:.1f} us, {}\n", us, events);
+    else
+        out += fmt::format("  of this, hftmon: {}\n", events);
+}
+
 }  // namespace
 
 std::string priority_text(std::int16_t prio, Policy policy) {
@@ -329,6 +339,7 @@ std::string to_text(const Bill& bill, const ReportContext& context) {
     if (delay.reason == StartReason::kTimer || delay.reason == StartReason::kWaking)
         append_stack(out, "woken in", {delay.waking.stack, bill.other, delay.waking.time}, context);
     append_table(out, bill, context);
+    append_own(out, bill, context);
     append_after(out, bill, context);
     append_incomplete(out, bill);
     return out;

@@ -111,8 +111,17 @@ BOOST_AUTO_TEST_CASE(a_bill_reads_like_a_bill) {
         "  not yet preempted: ls??[m/300 (nice 5)                 0.500 us   0.8%    1x\n"
         "  unattributed                                           0.000 us   0.0%\n"
         "                                                        63.000 us 100.0%\n"
+        "  of this, hftmon: about 1.5 us, 10 events\n"
         "  after switch-in: softirq NET_RX 3.100 us\n";
-    BOOST_TEST(Told(story()).text() == expected);
+    Told told(story());
+    told.context.event_ns = 150;
+    BOOST_TEST(told.text() == expected);
+    BOOST_TEST(nlohmann::json::parse(to_json(told.bill(), told.context))["hftmon"].dump() ==
+               R"({"events":10,"ns":1500})");
+    told.context.event_ns = 0;
+    BOOST_TEST(told.text().find("\n  of this, hftmon: 10 events\n") != std::string::npos);
+    BOOST_TEST(nlohmann::json::parse(to_json(told.bill(), told.context))["hftmon"].dump() ==
+               R"({"events":10,"ns":null})");
 }
 
 BOOST_AUTO_TEST_CASE(shown_times_and_shares_sum_to_what_is_shown) {

@@ -145,11 +145,13 @@ int run_offline(const SpikesOptions& options, Nanoseconds over) {
     for (const hftmon::Tid tid : subjects) about["subjects"].push_back(tid.value);
     hftmon::StackNamer stacks = options.symbols.namer();
     stacks.learn(*capture);
-    const hftmon::ReportContext context{.clock = analyzer.clock(),
-                                        .irqs = analyzer.irqs(),
-                                        .origin = analyzer.timeline().first(),
-                                        .has_wall_clock = !capture->clock_syncs().empty(),
-                                        .stacks = &stacks};
+    const hftmon::ReportContext context{
+        .clock = analyzer.clock(),
+        .irqs = analyzer.irqs(),
+        .origin = analyzer.timeline().first(),
+        .has_wall_clock = !capture->clock_syncs().empty(),
+        .stacks = &stacks,
+        .event_ns = capture->stats() ? summarize(capture->meta(), *capture->stats()).probe_ns : 0};
     const int status = finish_report(options, analyzer, context, about,
                                      capture->stats() ? to_text(summarize(capture->meta(), *capture->stats())) : "");
     tell_missing(stacks);
@@ -162,6 +164,33 @@ struct LiveClock {
     std::uint64_t tsc_khz;
     hftmon::ClockSync first, latest;
     [[nodiscard]] hftmon::TscClock reading() const { return hftmon::TscClock::from_syncs(tsc_khz, first, latest); }
+};
+
+/// What one of hftmon's own events takes, on the mean; asked for once a second.
+class OwnCost {
+public:
+    OwnCost(hftmon::Session& session, std::uint64_t tsc_khz) : session_(session), tsc_khz_(tsc_khz) {}
+
+    [[nodiscard]] double event_ns() {
+        const auto now = std::chrono::steady_clock::now();
+        if (asked_ && now - *asked_ < std::chrono::seconds(1)) return event_ns_;
+        asked_ = now;
+        double samples = 0, ticks = 0;
+        for (const auto& ring : session_.rings()) {
+            const auto stats = session_.cpu_stats(ring.cpu());
+            if (!stats) continue;
+            samples += static_cast<double>(stats->self_samples);
+            ticks += static_cast<double>(stats->self_ticks);
+        }
+        if (samples > 0) event_ns_ = ticks / samples * 1e6 / static_cast<double>(tsc_khz_);
+        return event_ns_;
+    }
+
+private:
+    hftmon::Session& session_;
+    std::uint64_t tsc_khz_;
+    std::optional<std::chrono::steady_clock::time_point> asked_;
+    double event_ns_ = 0;
 };
 
 /// A session whose records are analysed as they come.
@@ -250,12 +279,14 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     ::unsetenv("DEBUGINFOD_URLS");  // NOLINT(concurrency-mt-unsafe): no other thread yet
     LiveStacks stacks(*session, parsed->session.sources, options.symbols.namer());
     const hftmon::Analyzer* shown = nullptr;
+    OwnCost cost(*session, info->tsc_khz);
     const auto context = [&](TscTime origin) {
         return hftmon::ReportContext{.clock = clock.reading(),
                                      .irqs = shown->irqs(),
                                      .origin = origin,
                                      .has_wall_clock = true,
-                                     .stacks = &stacks.namer()};
+                                     .stacks = &stacks.namer(),
+                                     .event_ns = cost.event_ns()};
     };
     analysis_options.on_bill = [&](const hftmon::Bill& bill) {
         stacks.learn(bill);
