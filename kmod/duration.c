@@ -34,14 +34,14 @@ static unsigned int counters[HFTMON_DURATION_COUNT];
 /* ---- probes ---------------------------------------------------------------- */
 
 /* A handler has ended. Preemption disabled. */
-static void took(unsigned int kind, u64 ticks, u32 cause)
+static void took(unsigned int kind, u64 ticks, u64 end, u32 cause)
 {
 	struct hftmon_histograms *histograms = hftmon_histograms_here();
 
 	if (!histograms)
 		return;
 	hftmon_duration_count(histograms, kind, ticks);
-	hftmon_threshold_check(kind, ticks, hftmon_running_tid(), cause, smp_processor_id());
+	hftmon_threshold_check(kind, ticks, end, hftmon_running_tid(), cause, smp_processor_id());
 }
 
 /* Those below: a softirq of PREEMPT_RT can be preempted, and since 7.x so can its probes. */
@@ -97,8 +97,11 @@ void hftmon_duration_handler_end(unsigned int kind, u32 cause)
 		if (hftmon_meter_due())
 			start = hftmon_meter_start();
 		entered = leave(handlers);
-		if (entered.task == current)
-			took(kind, hftmon_duration_between(entered.time, hftmon_clock()), cause);
+		if (entered.task == current) {
+			u64 now = hftmon_clock();
+
+			took(kind, hftmon_duration_between(entered.time, now), now, cause);
+		}
 		if (unlikely(start))
 			hftmon_meter_stop(start, HFTMON_COST_HISTOGRAMS);
 	}
@@ -115,7 +118,7 @@ void hftmon_duration_nmi(s64 ns)
 	preempt_disable_notrace();
 	if (hftmon_meter_due())
 		start = hftmon_meter_start();
-	took(HFTMON_DURATION_NMI, hftmon_clock_from_ns(max_t(s64, ns, 0)), 0);
+	took(HFTMON_DURATION_NMI, hftmon_clock_from_ns(max_t(s64, ns, 0)), hftmon_clock(), 0);
 	if (unlikely(start))
 		hftmon_meter_stop(start, HFTMON_COST_HISTOGRAMS);
 	preempt_enable_notrace();

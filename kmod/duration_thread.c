@@ -82,7 +82,7 @@ static __always_inline void end(struct hftmon_histograms *histograms, unsigned i
 	u64 ticks = hftmon_duration_between(from, to);
 
 	hftmon_duration_count(histograms, kind, ticks);
-	hftmon_threshold_check(kind, ticks, tid, cause, sender);
+	hftmon_threshold_check(kind, ticks, to, tid, cause, sender);
 }
 
 static __always_inline void switch_out(struct hftmon_durations *here, u32 tid, bool runnable,

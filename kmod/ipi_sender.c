@@ -4,10 +4,13 @@
  * memory, so that sending one costs it no other CPU's cache line; who was
  * interrupted for too long looks through all CPUs for it.
  */
+#include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/smp.h>
+#include <linux/time64.h>
 
 #include "clock.h"
 #include "ipi_sender.h"
@@ -15,18 +18,21 @@
 DEFINE_STATIC_KEY_FALSE(hftmon_ipi_remembered);
 
 /* What one CPU may send while another's handler runs, and be found. A power of two. */
-#define REMEMBERED 8
+#define REMEMBERED 16
+
+/* So long an interrupt may be on its way, where interrupts are off. */
+#define OLDEST_NS (10 * NSEC_PER_MSEC)
 
 /**
- * struct sent - an interrupt that a CPU has sent to others
- * @seq:   odd while it is written
+ * struct ipi_sent - an interrupt that a CPU has sent to others
+ * @seq:   odd while it is written; 0: there was none yet
+ * @first: the lowest of those it was sent to
  * @tsc:   when
  * @cpus:  bit i: CPU (@first & ~63) + i
- * @first: the lowest of them
  * @calls: it makes them call a function; else it asks them to reschedule
- * @more:  others, beyond those that @cpus can tell
+ * @more:  others, too, beyond those that @cpus can tell
  */
-struct sent {
+struct ipi_sent {
 	u32 seq;
 	u32 first;
 	u64 tsc;
@@ -35,31 +41,24 @@ struct sent {
 	bool more;
 };
 
-/* @next: counts; only that CPU writes, and who interrupts it there in between drops his. */
-struct sender {
+/**
+ * struct ipi_sender - what a CPU has sent; only it writes
+ * @next: of @last, modulo its length
+ * @busy: one is being written: what interrupts this CPU meanwhile drops its own
+ * @last: a ring
+ */
+struct ipi_sender {
 	u32 next;
 	bool busy;
-	struct sent last[REMEMBERED];
+	struct ipi_sent last[REMEMBERED];
 };
 
-static DEFINE_PER_CPU(struct sender, senders);
+static DEFINE_PER_CPU_ALIGNED(struct ipi_sender, senders);
 
-/**
- * hftmon_ipi_remember() - this CPU interrupts others
- * @sent:  whom
- * @calls: to call a function, not to reschedule
- *
- * Context: any, preemption disabled.
- */
-void hftmon_ipi_remember(const struct hftmon_ipi_send *sent, bool calls)
+static void remember(struct ipi_sender *here, const struct hftmon_ipi_send *sent, bool calls)
 {
-	struct sender *here = this_cpu_ptr(&senders);
-	struct sent *entry = &here->last[here->next % REMEMBERED];
+	struct ipi_sent *entry = &here->last[here->next % REMEMBERED];
 
-	if (READ_ONCE(here->busy))
-		return;
-	WRITE_ONCE(here->busy, true);
-	barrier();	/* who interrupts us sees it */
 	WRITE_ONCE(entry->seq, entry->seq + 1);
 	smp_wmb();	/* pairs with copy() */
 	WRITE_ONCE(entry->tsc, hftmon_clock());
@@ -69,16 +68,39 @@ void hftmon_ipi_remember(const struct hftmon_ipi_send *sent, bool calls)
 	WRITE_ONCE(entry->more, sent->count > hweight64(sent->cpus));
 	smp_wmb();	/* likewise */
 	WRITE_ONCE(entry->seq, entry->seq + 1);
-	here->next++;
-	barrier();
-	WRITE_ONCE(here->busy, false);
+	WRITE_ONCE(here->next, here->next + 1);
+}
+
+/**
+ * hftmon_ipi_remember() - this CPU interrupts others
+ * @sent:  whom
+ * @calls: to call a function, not to reschedule
+ *
+ * Context: any.
+ */
+void hftmon_ipi_remember(const struct hftmon_ipi_send *sent, bool calls)
+{
+	struct ipi_sender *here;
+
+	preempt_disable_notrace();
+	here = this_cpu_ptr(&senders);
+	/* Itself, as irq_work does, it need not look for. */
+	if (!(sent->count == 1 && sent->first_cpu == smp_processor_id()) &&
+	    !READ_ONCE(here->busy)) {
+		WRITE_ONCE(here->busy, true);
+		barrier();	/* what interrupts us sees it */
+		remember(here, sent, calls);
+		barrier();
+		WRITE_ONCE(here->busy, false);
+	}
+	preempt_enable_notrace();
 }
 
 /* One whole entry; false for one that is being written, or never was. */
-static bool copy(const struct sent *entry, struct sent *to)
+static bool copy(const struct ipi_sent *entry, struct ipi_sent *to)
 {
 	to->seq = READ_ONCE(entry->seq);
-	smp_rmb();	/* pairs with hftmon_ipi_remember() */
+	smp_rmb();	/* pairs with remember() */
 	to->tsc = READ_ONCE(entry->tsc);
 	to->first = READ_ONCE(entry->first);
 	to->cpus = READ_ONCE(entry->cpus);
@@ -88,12 +110,38 @@ static bool copy(const struct sent *entry, struct sent *to)
 	return to->seq && !(to->seq & 1) && READ_ONCE(entry->seq) == to->seq;
 }
 
-/* 2: certainly; 1: maybe, it is beyond those that are told; 0: no */
-static unsigned int names(const struct sent *sent, unsigned int cpu)
+/* Was it sent to that CPU? Beyond those that are told, it may have been. */
+static bool names(const struct ipi_sent *sent, unsigned int cpu)
 {
 	if (cpu / 64 == sent->first / 64)
-		return sent->cpus & BIT_ULL(cpu % 64) ? 2 : 0;
+		return sent->cpus & BIT_ULL(cpu % 64);
 	return sent->more && cpu > sent->first;
+}
+
+/*
+ * When a CPU sent the latest such interrupt here between @after and @before, 0 if it
+ * did not; U64_MAX when all that it remembers is later, so that nobody knows.
+ */
+static u64 sent_here(const struct ipi_sender *sender, bool calls, u64 after, u64 before)
+{
+	u32 next = READ_ONCE(sender->next), i;
+
+	for (i = 1; i <= REMEMBERED; i++) {
+		struct ipi_sent sent;
+
+		if (!copy(&sender->last[(next - i) % REMEMBERED], &sent)) {
+			if (!sent.seq)
+				return 0;
+			continue;
+		}
+		if (sent.tsc < after)
+			return 0;
+		if (sent.tsc <= before && sent.calls == calls && names(&sent, smp_processor_id()))
+			return sent.tsc;
+		if (i == REMEMBERED && sent.tsc > before)
+			return U64_MAX;
+	}
+	return 0;
 }
 
 /**
@@ -101,7 +149,7 @@ static unsigned int names(const struct sent *sent, unsigned int cpu)
  * @kind:   by this vector
  * @before: which was entered then
  *
- * The latest that had been sent here by then. A CPU remembers its last eight.
+ * The latest that had sent one here by then, not long before.
  *
  * Context: any, preemption disabled.
  * Return: the CPU, or -1: nobody is known to have.
@@ -110,26 +158,23 @@ int hftmon_ipi_sender(enum hftmon_vector_kind kind, u64 before)
 {
 	bool calls = kind == HFTMON_VECTOR_CALL_FUNCTION ||
 		     kind == HFTMON_VECTOR_CALL_FUNCTION_SINGLE;
-	unsigned int cpu, i, here = smp_processor_id(), best_names = 1;
-	u64 best_tsc = 0;
+	u64 after = before - min(before, hftmon_clock_from_ns(OLDEST_NS));
+	unsigned int cpu;
 	int best = -1;
 
 	if (!calls && kind != HFTMON_VECTOR_RESCHEDULE)
 		return -1;
 	for_each_online_cpu(cpu) {
-		for (i = 0; cpu != here && i < REMEMBERED; i++) {
-			struct sent sent;
-			unsigned int named;
+		u64 sent;
 
-			if (!copy(&per_cpu(senders, cpu).last[i], &sent) || sent.calls != calls)
-				continue;
-			named = names(&sent, here);
-			if (named < best_names || sent.tsc > before ||
-			    (named == best_names && sent.tsc < best_tsc))
-				continue;
+		if (cpu == smp_processor_id())
+			continue;
+		sent = sent_here(per_cpu_ptr(&senders, cpu), calls, after, before);
+		if (sent == U64_MAX)
+			return -1;
+		if (sent) {
 			best = cpu;
-			best_names = named;
-			best_tsc = sent.tsc;
+			after = sent;
 		}
 	}
 	return best;

@@ -226,9 +226,9 @@ static int hook(struct hftmon_session *session)
 /* Probes forget the session; none that knew it runs any more on return. */
 static void withdraw(struct hftmon_session *session)
 {
-	hftmon_slot_unpublish(session->slot, session->cpus);
 	hftmon_threshold_withdraw(session, HFTMON_THRESHOLD_RECORD);
-	hftmon_trigger_withdraw(session);
+	hftmon_trigger_stop(session);
+	hftmon_slot_unpublish(session->slot, session->cpus);
 	if (session->active_sources & HFTMON_SOURCE_STACKS)
 		hftmon_stacks_stop();
 	if (session->active_durations)
@@ -318,6 +318,9 @@ int hftmon_session_start(struct hftmon_session *session)
 		hftmon_stacks_start();
 	hftmon_slot_publish(session->slot, session->active_sources, session->rings,
 			    session->cpus);
+	/* Before the first record: what is then under way can be told when it ends. */
+	if (session->active_durations)
+		hftmon_durations_start(session->active_durations);
 
 	cpus_read_lock();
 	err = cpumask_subset(session->cpus, cpu_online_mask) ? 0 : -ENXIO;
@@ -325,8 +328,8 @@ int hftmon_session_start(struct hftmon_session *session)
 		on_each_cpu_mask(session->cpus, enable_ring, session, true);
 	cpus_read_unlock();
 	if (err) {
-		session->active_durations = 0;
 		withdraw(session);
+		session->active_durations = 0;
 		session->active_sources = 0;
 		session->hooked_sources = 0;
 		goto out_active;
@@ -334,7 +337,6 @@ int hftmon_session_start(struct hftmon_session *session)
 	if (session->active_durations) {
 		hftmon_threshold_publish(session, HFTMON_THRESHOLD_RECORD);
 		hftmon_trigger_publish(session);
-		hftmon_durations_start(session->active_durations);
 	}
 	/* Pairs with hftmon_session_state(). */
 	smp_store_release(&session->state, HFTMON_SESSION_RUNNING);

@@ -22,7 +22,7 @@ u64 hftmon_thresholds[HFTMON_THRESHOLD_KINDS] ____cacheline_aligned = {
 	[0 ... HFTMON_THRESHOLD_KINDS - 1] = U64_MAX,
 };
 
-/* By use and slot; NULL: it has no threshold. Probes look. */
+/* By use and slot; NULL: not such a session. Probes look. */
 static struct hftmon_session *users[HFTMON_THRESHOLD_USES][HFTMON_MAX_SESSIONS];
 
 /* Of the two above. Innermost. */
@@ -76,17 +76,18 @@ void hftmon_threshold_tell(struct hftmon_session *session, u16 type,
  * hftmon_threshold_exceeded() - a duration is over somebody's threshold
  * @kind:   enum hftmon_duration
  * @ticks:  how long it was
+ * @end:    when it ended
  * @tid:    whose
  * @cause:  as struct hftmon_spike says
  * @waker:  the CPU from which its thread was woken, else this one
  *
  * Context: any, NMI included, preemption disabled.
  */
-noinline void hftmon_threshold_exceeded(unsigned int kind, u64 ticks, u32 tid, u32 cause,
+noinline void hftmon_threshold_exceeded(unsigned int kind, u64 ticks, u64 end, u32 tid, u32 cause,
 					unsigned int waker)
 {
 	const struct hftmon_exceeded what = {
-		.tsc = hftmon_clock(),
+		.tsc = end,
 		.ticks = ticks,
 		.tid = tid,
 		.cause = cause,

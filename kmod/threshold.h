@@ -18,7 +18,7 @@ enum hftmon_threshold_use {
 
 /**
  * struct hftmon_exceeded - a duration that was over a threshold
- * @tsc:   when that was seen
+ * @tsc:   its end
  * @ticks: how long it was
  * @tid:   whose
  * @cause: as struct hftmon_spike says
@@ -37,20 +37,20 @@ struct hftmon_exceeded {
 /* The lowest threshold of any session, by kind. */
 extern u64 hftmon_thresholds[HFTMON_THRESHOLD_KINDS];
 
-void hftmon_threshold_exceeded(unsigned int kind, u64 ticks, u32 tid, u32 cause,
+void hftmon_threshold_exceeded(unsigned int kind, u64 ticks, u64 end, u32 tid, u32 cause,
 			       unsigned int waker);
 
 /*
- * A duration has ended on this CPU. @waker: the CPU from which its thread was
+ * A duration has ended on this CPU, at @end. @waker: the CPU from which its thread was
  * woken, else this one.
  *
  * Context: any, preemption disabled.
  */
-static __always_inline void hftmon_threshold_check(unsigned int kind, u64 ticks, u32 tid,
+static __always_inline void hftmon_threshold_check(unsigned int kind, u64 ticks, u64 end, u32 tid,
 						   u32 cause, unsigned int waker)
 {
 	if (unlikely(ticks > READ_ONCE(hftmon_thresholds[kind])))
-		hftmon_threshold_exceeded(kind, ticks, tid, cause, waker);
+		hftmon_threshold_exceeded(kind, ticks, end, tid, cause, waker);
 }
 
 void hftmon_threshold_tell(struct hftmon_session *session, u16 type,

@@ -118,9 +118,19 @@ void hftmon_trigger_init(struct hftmon_trigger_state *state)
 	state->armed_from = HFTMON_TRIGGER_NEVER;
 }
 
-static bool wants_ipi_senders(const struct hftmon_trigger_state *state)
+/* Changes the kernel's text, where that is due; may sleep. */
+static void want_senders(struct hftmon_trigger_state *state, bool want)
 {
-	return (state->flags & HFTMON_TRIGGER_FREEZE_SENDER) &&
+	if (want != state->wants_senders)
+		hftmon_ipi_want_senders(want);
+	state->wants_senders = want;
+}
+
+static bool looks_for_senders(const struct hftmon_trigger_state *state)
+{
+	u32 freezes = HFTMON_TRIGGER_FREEZE_SENDER | HFTMON_TRIGGER_FREEZE_ALL;
+
+	return (state->flags & freezes) == HFTMON_TRIGGER_FREEZE_SENDER &&
 	       (state->kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_VECTOR));
 }
 
@@ -130,12 +140,9 @@ static bool wants_ipi_senders(const struct hftmon_trigger_state *state)
  */
 void hftmon_trigger_publish(struct hftmon_session *session)
 {
-	if (!session->trigger.kinds)
-		return;
-	if (wants_ipi_senders(&session->trigger))
-		hftmon_ipi_want_senders(true);
-	session->trigger.published = true;
-	hftmon_threshold_publish(session, HFTMON_THRESHOLD_TRIGGER);
+	want_senders(&session->trigger, looks_for_senders(&session->trigger));
+	if (session->trigger.kinds)
+		hftmon_threshold_publish(session, HFTMON_THRESHOLD_TRIGGER);
 }
 
 /**
@@ -145,9 +152,13 @@ void hftmon_trigger_publish(struct hftmon_session *session)
 void hftmon_trigger_withdraw(struct hftmon_session *session)
 {
 	hftmon_threshold_withdraw(session, HFTMON_THRESHOLD_TRIGGER);
-	if (session->trigger.published && wants_ipi_senders(&session->trigger))
-		hftmon_ipi_want_senders(false);
-	session->trigger.published = false;
+}
+
+/** hftmon_trigger_stop() - the same, and it is not published again */
+void hftmon_trigger_stop(struct hftmon_session *session)
+{
+	hftmon_trigger_withdraw(session);
+	want_senders(&session->trigger, false);
 }
 
 static int check_trigger(const struct hftmon_session *session,
@@ -177,7 +188,7 @@ static int check_trigger(const struct hftmon_session *session,
  */
 static void settle(struct hftmon_trigger_state *state)
 {
-	/* Pairs with the release of hit(). */
+	/* Pairs with the release of hftmon_trigger_hit(). */
 	while (smp_load_acquire(&state->armed_from) == HFTMON_TRIGGER_BUSY)
 		cpu_relax();
 }
@@ -312,7 +323,7 @@ int hftmon_session_spikes(struct hftmon_session *session, struct hftmon_spikes *
 	if (rearm)
 		disarm(state);
 	WRITE_ONCE(state->told, copy_last(state, &last));
-	smp_mb();	/* pairs with hit() */
+	smp_mb();	/* pairs with hftmon_trigger_hit() */
 	*spikes = (struct hftmon_spikes){
 		.size = sizeof(*spikes),
 		.flags = spikes->flags,

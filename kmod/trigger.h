@@ -22,7 +22,7 @@ struct hftmon_session;
  *              writes the rest, or a command that arms
  * @seq:        twice the hits; odd while one is written
  * @told:       of @seq, by the last command that asked; under the session's lock
- * @published:  probes know it; under the session's lock
+ * @wants_senders: those of interrupts are remembered for it; under the session's lock
  * @last:       of the last hit
  */
 struct hftmon_trigger_state {
@@ -33,7 +33,7 @@ struct hftmon_trigger_state {
 	u64 armed_from;
 	u64 seq;
 	u64 told;
-	bool published;
+	bool wants_senders;
 	struct hftmon_exceeded last;
 };
 
@@ -46,6 +46,7 @@ void hftmon_trigger_hit(struct hftmon_session *session, const struct hftmon_exce
 void hftmon_trigger_init(struct hftmon_trigger_state *state);
 void hftmon_trigger_publish(struct hftmon_session *session);
 void hftmon_trigger_withdraw(struct hftmon_session *session);
+void hftmon_trigger_stop(struct hftmon_session *session);
 int hftmon_session_trigger(struct hftmon_session *session, const struct hftmon_trigger *trigger);
 int hftmon_session_spikes(struct hftmon_session *session, struct hftmon_spikes *spikes);
 bool hftmon_session_has_spike(const struct hftmon_session *session);

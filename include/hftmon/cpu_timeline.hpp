@@ -223,8 +223,8 @@ public:
         bool complete = true;
     };
     [[nodiscard]] PageFaults page_faults(TscTime from, TscTime to) const noexcept;
-    /// Events recorded here in [from, to), but for those of a segment that the range cuts:
-    /// all of the last, none of the first.
+    /// Events recorded here in [from, to): exact where it begins and ends with segments, else
+    /// by the share of the time that it has of these.
     [[nodiscard]] std::uint32_t events_in(TscTime from, TscTime to) const noexcept;
     /// Sources that were not recorded at some time in [from, to); beyond the newest 4096
     /// changes all that ever were.

@@ -32,6 +32,9 @@ struct ReportContext {
 /// fewer than there were delays over the threshold (0: he has got none).
 [[nodiscard]] std::string summary_text(const Analyzer& analyzer, std::size_t bills_shown, std::size_t max_threads = 20);
 
+/// What hftmon's events took of the delay, about; never more than all of it.
+[[nodiscard]] double own_ns(const Bill& bill, const ReportContext& context);
+
 /// A bill as one JSON object, one line without a newline. docs/json.md.
 [[nodiscard]] std::string to_json(const Bill& bill, const ReportContext& context);
 /// Everything: totals, anomalies, threads, and the bills that were kept.

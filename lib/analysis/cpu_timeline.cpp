@@ -41,17 +41,22 @@ std::uint64_t CpuTimeline::split(TscTime time) {
     if (starts_there || next == history_.oldest()) return next;
     Segment second = history_[next - 1];  // which may be forgotten now
     second.start = time;
-    history_.push(history_[history_.end() - 1]);
+    history_.push(second);  // moves what follows out of the way
     for (std::uint64_t i = history_.end() - 1; i > next; --i) history_[i] = history_[i - 1];
     history_[next] = second;
     return next;
 }
 
 void CpuTimeline::handler(TscTime time, TscTicks length, CauseKind kind, std::uint32_t subject) {
+    // A handler interrupts few others; a damaged record may claim everything.
+    constexpr std::uint64_t kReach = 4096;
     close(time);
     const Cause interrupted = owner();
     const Cause cause{.kind = kind, .policy = {}, .prio = 0, .subject = subject, .thread = bottom().thread};
-    const TscTime start = time - std::clamp(length, TscTicks{0}, time - first_);
+    const std::uint64_t end_index = history_.end();
+    const std::uint64_t farthest = std::max(history_.oldest(), end_index - std::min(end_index, kReach));
+    const TscTime limit = farthest < end_index ? history_[farthest].start : open_start_;
+    const TscTime start = std::max(time - std::clamp(length, TscTicks{0}, time - first_), limit);
     for (std::uint64_t i = split(start); i < history_.end(); ++i) {
         Segment& segment = history_[i];
         if (!segment.cause.same_as(interrupted) || segment.cause.thread != interrupted.thread) continue;
@@ -160,10 +165,23 @@ CpuTimeline::PageFaults CpuTimeline::page_faults(TscTime from, TscTime to) const
 }
 
 std::uint32_t CpuTimeline::events_in(TscTime from, TscTime to) const noexcept {
-    const auto before = [this](TscTime time) {
-        const std::uint64_t next = history_.partition([time](const Segment& segment) { return segment.start < time; });
-        if (next < history_.end()) return history_[next].events;
-        return open_start_ < time ? events_ : open_events_;
+    // Before the time: all of the segments that have ended, and of that which it cuts its share.
+    const auto before = [this](TscTime time) -> std::uint32_t {
+        const std::uint64_t after =
+            history_.partition([time](const Segment& segment) { return segment.start <= time; });
+        const bool is_open = after == history_.end() && time >= open_start_;
+        if (after == history_.oldest() && !is_open)
+            return after < history_.end() ? history_[after].events : open_events_;
+        const TscTime start = is_open ? open_start_ : history_[after - 1].start;
+        const TscTime end = is_open                  ? std::max(last_, time)
+                            : after < history_.end() ? history_[after].start
+                                                     : open_start_;
+        const std::uint32_t first = is_open ? open_events_ : history_[after - 1].events;
+        const std::uint32_t last = is_open ? events_ : after < history_.end() ? history_[after].events : open_events_;
+        if (time <= start || last == first) return first;
+        // One stands at its beginning, the others anywhere.
+        const double share = static_cast<double>((time - start).value) / static_cast<double>((end - start).value);
+        return first + 1 + static_cast<std::uint32_t>(share * (last - first - 1));
     };
     return from < to ? before(to) - before(from) : 0;
 }

@@ -66,8 +66,8 @@ public:
         json["lines"] = Json::array();
         for (const BillLine& entry : bill.lines) json["lines"].push_back(line(entry));
         json["unattributed"] = ticks(bill.unattributed);
-        const double own_ns = bill.own_events * context_.event_ns;
-        json["hftmon"] = {{"events", bill.own_events}, {"ns", own_ns > 0 ? Json(std::llround(own_ns)) : Json(nullptr)}};
+        json["hftmon"] = {{"events", bill.own_events}, {"ns", nullptr}};
+        if (context_.event_ns > 0) json["hftmon"]["ns"] = std::llround(own_ns(bill, context_));
         Json after{{"until", time(bill.after_end)}, {"gap", bill.after_has_gap}, {"lines", Json::array()}};
         for (const BillLine& entry : bill.after_switch_in) after["lines"].push_back(line(entry));
         json["after_switch_in"] = std::move(after);

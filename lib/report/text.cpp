@@ -301,7 +301,7 @@ void append_table(std::string& out, const Bill& bill, const ReportContext& conte
 
 void append_own(std::string& out, const Bill& bill, const ReportContext& context) {
     if (bill.own_events == 0) return;
-    const double us = bill.own_events * context.event_ns / 1e3;
+    const double us = own_ns(bill, context) / 1e3;
     const std::string events = fmt::format("{} event{}", bill.own_events, bill.own_events == 1 ? "" : "s");
     if (us > 0)
         out += fmt::format("  of this, hftmon: about {:.1f} us, {}\n", us, events);
@@ -310,6 +310,10 @@ void append_own(std::string& out, const Bill& bill, const ReportContext& context
 }
 
 }  // namespace
+
+double own_ns(const Bill& bill, const ReportContext& context) {
+    return std::min(bill.own_events * context.event_ns, static_cast<double>(context.clock.to_ns(bill.total()).count()));
+}
 
 std::string priority_text(std::int16_t prio, Policy policy) {
     if (prio == kPrioUnknown) return "";

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <system_error>
 
 #include "hftmon/session.hpp"
@@ -61,8 +62,9 @@ Result<CaptureMeta> Session::describe() const {
     }
     const auto partial = partial_cpus();
     meta.partial_cpus.assign(partial.begin(), partial.end());
-    const auto minimums = this->minimums();
-    meta.minimums.assign(minimums.begin(), minimums.end());
+    std::ranges::copy_if(minimums(), std::back_inserter(meta.minimums), [&](const DurationThreshold& minimum) {
+        return (info->durations_active & HFTMON_DURATION_BIT(minimum.kind)) != 0;
+    });
     for (const SourceStatus& status : *sources) {
         meta.sources.push_back({.id = status.source,
                                 .name = std::string(source_name(status.source)),

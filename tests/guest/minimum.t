@@ -26,13 +26,15 @@ check "and tells" grep -q '^note: softirq only captured when longer than 30 us' 
 check "no invariant is broken" bash -c '! grep -q invariant "$1"' - "$WORK/stderr"
 is "a softirq's time is its own" "$(jq '[.bills[].lines[] | select(.cause == "softirq")] | length > 0' "$WORK/min.json")" true
 
-check "only long waits" hftctl record --min run_queue:1ms -e irq -o "$WORK/waits.hft" -d 1s
+check "only long waits" hftctl record --min run_queue:1ms -o "$WORK/waits.hft" -d 1s
 hftctl dump "$WORK/waits.hft" >"$WORK/waits.txt"
 at_least "waits" "$(grep -c ' duration kind=run_queue ' "$WORK/waits.txt")" 1
-is "no switch" "$(grep -c ' sched_' "$WORK/waits.txt")" 0
+is "no switch and no wakeup" "$(grep -cE ' sched_(switch|wakeup|wakeup_new) ' "$WORK/waits.txt")" 0
+at_least "but what else there is" "$(grep -cE ' (sched_waking|softirq_entry) ' "$WORK/waits.txt")" 100
 
 complains "a kind that there is not" 2 "kinds: hardirq" hftctl record --min x:1us
 complains "twice" 2 "each kind has one" hftctl record --min nmi:1us --min nmi:2us
+complains "bills without switches" 2 "without sched_switch" hftctl spikes --min wakeup:1us -d 1s
 complains "for a capture that exists" 2 "for live use" hftctl spikes -i "$WORK/min.hft" --min nmi:1us
 unload
 nothing_left "at the end"

@@ -29,6 +29,7 @@ inline CaptureMeta sample_meta() {
     meta.sources = {{0, "sched_switch", HFTMON_SOURCE_AVAILABLE, 0, true},
                     {9, "irq_handler", HFTMON_SOURCE_FAILED, 12, false}};
     meta.partial_cpus = {CpuId{1}};
+    meta.minimums = {{HFTMON_DURATION_SOFTIRQ, Nanoseconds(50'000)}, {HFTMON_DURATION_NMI, Nanoseconds(0)}};
     meta.subjects = {Tid{101}, Tid{102}};
     meta.command_line = {"hftctl", "record", "-o", "x y"};
     meta.start_realtime = Nanoseconds(1'700'000'000'000'000'000);

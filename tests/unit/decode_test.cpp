@@ -391,6 +391,10 @@ BOOST_AUTO_TEST_CASE(spikes) {
     BOOST_TEST(took.tid == Tid{5});
     BOOST_TEST(took.cause == 3u);
     bad(HFTMON_REC_DURATION, [](Record& r) { r.flags = HFTMON_DURATION_COUNT; });
+    for (const auto type : {HFTMON_REC_DURATION, HFTMON_REC_SPIKE}) {
+        bad(type, [](Record& r) { r.flags = HFTMON_DURATION_VECTOR, r.spike.cause = HFTMON_VECTOR_KIND_END; });
+        bad(type, [](Record& r) { r.flags = HFTMON_DURATION_SOFTIRQ, r.spike.cause = 32; });
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_shed) {

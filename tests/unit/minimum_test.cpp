@@ -148,6 +148,36 @@ BOOST_AUTO_TEST_CASE(not_the_time_of_a_gap) {
     BOOST_TEST(cpu.time_of(CauseKind::kVector) == TscTicks{200});
 }
 
+BOOST_AUTO_TEST_CASE(while_the_history_grows) {
+    for (int segments = 250; segments < 262; ++segments) {
+        Trace trace = Trace().cpu(0).at(0).runs(kThread);
+        for (int i = 1; i < segments; ++i)
+            trace.at(static_cast<std::uint64_t>(i) * 10).to(i % 2 == 0 ? kThread : kOther);
+        trace.at(static_cast<std::uint64_t>(segments) * 10);
+        const Analysis analysis(duration(trace, HFTMON_DURATION_SOFTIRQ, 95, kThread, 1));
+        for (const std::string& wrong : analysis.analyzer.check_invariants()) BOOST_ERROR(wrong);
+        // Who runs at the end had five of the last ten stretches, and half of the one before.
+        BOOST_TEST(analysis.analyzer.timeline().cpu(CpuId{0})->time_of(CauseKind::kSoftirq) == TscTicks{50});
+    }
+}
+
+BOOST_AUTO_TEST_CASE(events_in_a_part_of_a_segment) {
+    Trace trace = Trace().cpu(0).at(0).runs(kThread).at(100).to(kOther);
+    for (int i = 1; i < 10; ++i) trace.at(100 + static_cast<std::uint64_t>(i) * 10).page_fault();
+    trace.at(200).to(kThread).at(300).to(kOther).at(400).page_fault();
+    const Analysis analysis(trace);
+    const CpuTimeline& cpu = *analysis.analyzer.timeline().cpu(CpuId{0});
+    const auto events = [&](std::uint64_t from, std::uint64_t to) { return cpu.events_in(TscTime{from}, TscTime{to}); };
+    BOOST_TEST(events(100, 200) == 10u);
+    BOOST_TEST(events(150, 200) == 5u);
+    BOOST_TEST(events(100, 150) + events(150, 200) == 10u);
+    BOOST_TEST(events(0, 100) == 1u);
+    BOOST_TEST(events(200, 300) == 1u);
+    BOOST_TEST(events(0, 400) == 14u);
+    BOOST_TEST(events(300, 300) == 0u);
+    BOOST_TEST(events(500, 600) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(where_the_oldest_history_is_forgotten) {
     // 256 segments are kept; the handler began in one of the oldest of them.
     Trace trace = Trace().cpu(0).at(0).runs(kThread);

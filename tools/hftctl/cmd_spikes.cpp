@@ -253,6 +253,10 @@ hftmon::Status add_threads(const hftmon::Session& session, hftmon::Analyzer& ana
 int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<std::string>& command) {
     auto parsed = options.capture.parse(!command.empty());
     if (!parsed) return report(parsed.error());
+    if ((parsed->session.sources & HFTMON_SOURCE_BIT(HFTMON_SOURCE_SCHED_SWITCH)) == 0) {
+        return report({hftmon::ErrorCode::kInvalidArgument, 0, "bills cannot be made without sched_switch",
+                       "leave it in -e, and the kinds of threads out of --min: wakeup, on_cpu ..."});
+    }
     auto session = hftmon::Session::open();
     if (!session) return report(session.error());
     if (auto status = session->setup(parsed->session); !status) return report(status.error());

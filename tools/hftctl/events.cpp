@@ -129,7 +129,9 @@ std::vector<std::string> missing_for_bills(const hftmon::CaptureMeta& meta) {
 std::string missing_text(const std::vector<std::string>& names, const hftmon::CaptureMeta& meta) {
     std::string text;
     if (!names.empty())
-        text = fmt::format("note: not captured: {}; what they did is on the lines of others\n", fmt::join(names, ", "));
+        text = fmt::format("note: not captured: {}; {}\n", fmt::join(names, ", "),
+                           std::ranges::count(names, "sched_switch") != 0 ? "without sched_switch there are no bills"
+                                                                          : "what they did is on the lines of others");
     for (const auto& minimum : meta.minimums) {
         if ((::hftmon_duration_sources(minimum.kind) & kIrq) == 0) continue;
         text +=

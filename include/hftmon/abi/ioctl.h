@@ -100,7 +100,7 @@ struct hftmon_info {
  * @durations:      bits of enum hftmon_duration to count in histograms on those
  *                  CPUs (HFTMON_MMAP_HISTOGRAMS), whatever is recorded; those
  *                  whose sources are missing are left out, as INFO tells. With
- *                  some, @sources may be 0: nothing is recorded
+ *                  some, @sources may be 0: nothing is recorded but what is said of durations
  *
  * At most 8 sessions record or, from SETUP on, watch: EBUSY. EOPNOTSUPP when this
  * kernel does not tell of new threads, which a session that watches must know.

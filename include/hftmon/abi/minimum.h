@@ -21,7 +21,8 @@
  *
  * Between SETUP and START; replaces what was set before. Independent of
  * hftmon_setup.sources: whoever wants these records in place of a source's leaves
- * that source out. EINVAL for a kind that is not counted.
+ * that source out. They are never shed to keep to the budget (cost.h). EINVAL for a
+ * kind that is not counted.
  */
 struct hftmon_minimum {
 	__u32 size;

@@ -13,8 +13,9 @@
 
 /*
  * hftmon_trigger.flags. The CPU from which a thread was woken is known where WAKEUP
- * is counted, too; that from which a VECTOR came, a call of a function or a request
- * to reschedule, where IPI_SEND_CPU and IPI_SEND_CPUMASK are recorded, by whomever.
+ * is counted, too; that which sent a VECTOR, to call a function or to reschedule, where
+ * IPI_SEND_CPU and IPI_SEND_CPUMASK are recorded, by whomever (Linux 6.4 and later).
+ * Other CPUs may have added calls to an interrupt that was on its way.
  */
 #define HFTMON_TRIGGER_FREEZE		0x1u	/* the ring of the CPU of the hit */
 #define HFTMON_TRIGGER_FREEZE_SENDER	0x2u	/* and that of the CPU it came from */

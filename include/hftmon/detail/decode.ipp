@@ -116,6 +116,8 @@ struct Decoder {
     template <class Body>
     Decoded duration(const Record& record) const {
         if (record.flags >= HFTMON_DURATION_COUNT || !valid_time(record.spike.ticks)) return kBad;
+        if (record.flags == HFTMON_DURATION_VECTOR && record.spike.cause >= HFTMON_VECTOR_KIND_END) return kBad;
+        if (record.flags == HFTMON_DURATION_SOFTIRQ && !valid_softirq(record.spike.cause)) return kBad;
         return give(Body{DurationEvent{static_cast<DurationKind>(record.flags),
                                        TscTicks{static_cast<std::int64_t>(record.spike.ticks)}, Tid{record.spike.tid},
                                        record.spike.cause}});

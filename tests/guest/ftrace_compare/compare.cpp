@@ -110,7 +110,7 @@ bool began_inside(std::span<const Item> so_far, std::span<const Item> theirs, st
 /// ftrace's interval ended inside an interrupt that came while ftrace wrote its
 /// part of the event at i: that is its last, behind those of the interrupt.
 bool ended_inside(std::span<const Item> theirs, std::size_t i) {
-    return i > 0 && i + 1 == theirs.size() && is_above(theirs[i - 1], theirs[i]);
+    return i > 0 && i + 1 == theirs.size() && (theirs[i].flags & kIrqsOff) == 0 && is_above(theirs[i - 1], theirs[i]);
 }
 
 }  // namespace
