@@ -87,7 +87,8 @@ noinline void hftmon_threshold_exceeded(unsigned int kind, u64 ticks, u64 end, u
 					unsigned int waker)
 {
 	const struct hftmon_exceeded what = {
-		.tsc = end,
+		.tsc = hftmon_clock(),
+		.began = end - ticks,
 		.ticks = ticks,
 		.tid = tid,
 		.cause = cause,

@@ -18,7 +18,8 @@ enum hftmon_threshold_use {
 
 /**
  * struct hftmon_exceeded - a duration that was over a threshold
- * @tsc:   its end
+ * @tsc:   when that was seen: behind the record of the event that ended it
+ * @began: when it began
  * @ticks: how long it was
  * @tid:   whose
  * @cause: as struct hftmon_spike says
@@ -27,6 +28,7 @@ enum hftmon_threshold_use {
  */
 struct hftmon_exceeded {
 	u64 tsc;
+	u64 began;
 	u64 ticks;
 	u32 tid;
 	u32 cause;

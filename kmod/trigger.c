@@ -22,7 +22,7 @@ static void freeze_sender(struct hftmon_session *session, const struct hftmon_ex
 	int sender = waker;
 
 	if (what->kind == HFTMON_DURATION_VECTOR)
-		sender = hftmon_ipi_sender(what->cause, what->tsc - what->ticks);
+		sender = hftmon_ipi_sender(what->cause, what->began);
 	if (sender >= 0 && cpumask_test_cpu(sender, session->cpus))
 		hftmon_ring_freeze(&per_cpu_ptr(session->rings, sender)->core, what->tsc);
 }
