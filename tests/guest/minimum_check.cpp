@@ -13,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string_view>
@@ -108,6 +109,17 @@ Look look(Session& session) {
     return result;
 }
 
+/// Has every kind been counted between them, but those that need not be there?
+bool is_complete(const Look& first, const Look& last) {
+    std::array<bool, kDurationKinds> seen{};
+    seen[HFTMON_DURATION_NMI] = seen[HFTMON_DURATION_PREEMPTED] = true;
+    for (const auto& [cpu, counted] : last.cpus) {
+        for (std::size_t kind = 0; kind < kDurationKinds; ++kind)
+            seen[kind] |= counted->of[kind].count() != first.cpus.at(cpu)->of[kind].count();
+    }
+    return std::ranges::all_of(seen, std::identity{});
+}
+
 /// A duration is counted just before it is recorded. What was recorded between two
 /// looks was counted between them; but one, of each CPU and kind, may have been
 /// counted before the first, or not recorded yet at the second.
@@ -153,8 +165,12 @@ void all() {
     must(every.start());
     must(longer.start());
     const Look first = look(every);
-    std::this_thread::sleep_for(700ms);
-    const Look last = look(every);
+    Look last;
+    // Until there is one of each; a loaded host may have no interrupt for long.
+    for (int i = 0; i < 20 && !is_complete(first, last); ++i) {
+        std::this_thread::sleep_for(700ms);
+        last = look(every);
+    }
     must(longer.stop());
     must(every.stop());
     const auto records = durations_in(every), long_records = durations_in(longer);

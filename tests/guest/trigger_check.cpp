@@ -418,8 +418,18 @@ void counts() {
     const Counts a = counted_above(session, kBucket);
     set_ticks(session, HFTMON_DURATION_ALL, ::hftmon_histogram_floor(kBucket) - 1);
     const Counts b = counted_above(session, kBucket);
-    std::this_thread::sleep_for(1s);
-    const Counts c = counted_above(session, kBucket);
+    // Until there is one of each; a loaded host may have no interrupt for long.
+    Counts c{};
+    const auto is_complete = [&] {
+        for (std::size_t kind = 0; kind < kDurationKinds; ++kind) {
+            if (c[kind] == b[kind] && kind != HFTMON_DURATION_NMI && kind != HFTMON_DURATION_PREEMPTED) return false;
+        }
+        return true;
+    };
+    for (int i = 0; i < 20 && !is_complete(); ++i) {
+        std::this_thread::sleep_for(1s);
+        c = counted_above(session, kBucket);
+    }
     set_ticks(session, 0, 0);
     const Counts d = counted_above(session, kBucket);
     must(session.stop());
