@@ -419,7 +419,7 @@ void counts() {
     set_ticks(session, HFTMON_DURATION_ALL, ::hftmon_histogram_floor(kBucket) - 1);
     const Counts b = counted_above(session, kBucket);
     // Until there is one of each; a loaded host may have no interrupt for long.
-    Counts c{};
+    Counts c = b;
     const auto is_complete = [&] {
         for (std::size_t kind = 0; kind < kDurationKinds; ++kind) {
             if (c[kind] == b[kind] && kind != HFTMON_DURATION_NMI && kind != HFTMON_DURATION_PREEMPTED) return false;
