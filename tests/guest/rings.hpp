@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: MIT
-/// What the rings of a stopped session hold.
+/// What the rings of a session have counted, and hold when it has stopped.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <utility>
 
 #include "hftmon/runs.hpp"
 #include "hftmon/session.hpp"
+#include "tests/guest/must.hpp"
 
 namespace hftmon::guest {
+
+struct Heads {
+    std::map<std::uint32_t, CpuStats> cpus;
+};
+
+inline Heads heads(Session& session) {
+    Heads all;
+    for (const RingReader& ring : session.rings()) all.cpus[ring.cpu().value] = must(session.cpu_stats(ring.cpu()));
+    return all;
+}
 
 /// Calls fn(const Event&) for each, CPU by CPU.
 template <class Fn>

@@ -16,7 +16,7 @@ busy
 told "a hit freezes the rings" "$BIN/trigger_check" frozen
 told "hits have their distance" "$BIN/trigger_check" holdoff
 if [[ -e /sys/kernel/tracing/events/ipi/ipi_send_cpu ]]; then
-	told "who interrupts is frozen with whom he interrupts" "$BIN/trigger_check" sender
+	told "who interrupts is frozen with whom he interrupts" "$BIN/sender_check"
 else
 	note "this kernel does not tell who sends interrupts"
 fi

@@ -254,14 +254,8 @@ void add_hist(CLI::App& app, Invocation& invocation) {
     text("-i,--input,FILE", options->path, "Of a capture file (default: live, counted in the kernel)", "");
     text("-C,--cpu", options->cpus, "These CPUs only, e.g. 0-3,7 (default: all)", "CPUS");
     text("-d,--duration", options->duration, "Stop after this time, e.g. 10s (default: Ctrl-C)", "TIME");
-    command
-        ->add_option("-k,--kind", options->kinds,
-                     "hardirq, softirq, vector, wakeup, run_queue, on_cpu, off_cpu (default: all)")
-        ->type_name("KIND[,KIND]")
-        ->delimiter(',')
-        ->check(not_empty())
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
+    add_list(*command, "-k,--kind", options->kinds,
+             "hardirq, softirq, vector, wakeup, run_queue, on_cpu, off_cpu (default: all)", "KIND[,KIND]");
     command->add_flag("--per-cpu", options->per_cpu, "Each CPU, too");
     command->add_flag("--json", options->as_json, "Machine-readable output");
     command->callback([options, &invocation] { invocation.exit_code = run_hist(*options); });

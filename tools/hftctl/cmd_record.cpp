@@ -202,16 +202,11 @@ void add_record(CLI::App& app, Invocation& invocation) {
         ->check(not_empty());
     command->add_flag("--flight", options->capture.flight,
                       "Flight recorder: keep only what the rings hold, write it at the end");
-    command
-        ->add_option("--trigger", options->triggers,
-                     fmt::format("Stop when a duration is over its threshold, e.g. wakeup:50us; of the threads of\n"
-                                 "interest, if there are. With --flight the rings are frozen at once.\nKinds: {}",
-                                 durations_help()))
-        ->type_name("KIND:TIME[,...]")
-        ->delimiter(',')
-        ->check(not_empty())
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
+    add_list(*command, "--trigger", options->triggers,
+             fmt::format("Stop when a duration is over its threshold, e.g. wakeup:50us; of the threads of\n"
+                         "interest, if there are. With --flight the rings are frozen at once.\nKinds: {}",
+                         durations_help()),
+             "KIND:TIME[,...]");
     command->add_option("--tail", options->tail, "Record so long after the trigger (default: 10ms)")
         ->type_name("TIME")
         ->check(not_empty());

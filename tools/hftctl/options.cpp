@@ -151,13 +151,19 @@ CLI::Validator not_empty() {
     return {[](std::string& value) { return std::string(value.empty() ? "must not be empty" : ""); }, ""};
 }
 
-void CaptureOptions::add_to(CLI::App& app) {
-    app.add_option("-p,--pid", pids, "Processes, with their children, or threads of interest; all: everybody")
-        ->type_name("PID[,PID]")
+void add_list(CLI::App& app, const char* names, std::vector<std::string>& words, const std::string& help,
+              const char* type) {
+    app.add_option(names, words, help)
+        ->type_name(type)
         ->delimiter(',')
         ->check(not_empty())
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->allow_extra_args(false);
+}
+
+void CaptureOptions::add_to(CLI::App& app) {
+    add_list(app, "-p,--pid", pids, "Processes, with their children, or threads of interest; all: everybody",
+             "PID[,PID]");
     const auto text = [&](const char* names, std::string& value, const std::string& help, const char* type) {
         app.add_option(names, value, help)->type_name(type)->check(not_empty());
     };
@@ -165,24 +171,16 @@ void CaptureOptions::add_to(CLI::App& app) {
     app.add_flag("--watch", watch,
                  "Elsewhere than on the CPUs of -C (without it: everywhere) capture only what\n"
                  "concerns the threads of interest: they run there, or an event names them");
-    app.add_option("-e,--events", events,
-                   fmt::format("Events, by name or group, -NAME takes away (default: bills, what bills are made of).\n"
-                               "Groups: {}",
-                               events_help()))
-        ->type_name("NAME[,NAME]")
-        ->delimiter(',')
-        ->check(not_empty())
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
-    app.add_option("--min", minimums,
-                   fmt::format("Of such a duration capture only what is longer, each as one event when it has ended,\n"
-                               "in place of the events that begin and end it. Kinds: {}",
-                               durations_help()))
-        ->type_name("KIND:TIME[,...]")
-        ->delimiter(',')
-        ->check(not_empty())
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
+    add_list(app, "-e,--events", events,
+             fmt::format("Events, by name or group, -NAME takes away (default: bills, what bills are made of).\n"
+                         "Groups: {}",
+                         events_help()),
+             "NAME[,NAME]");
+    add_list(app, "--min", minimums,
+             fmt::format("Of such a duration capture only what is longer, each as one event when it has ended,\n"
+                         "in place of the events that begin and end it. Kinds: {}",
+                         durations_help()),
+             "KIND:TIME[,...]");
     text("-d,--duration", duration, "Stop after this time, e.g. 10s (default: Ctrl-C)", "TIME");
     text("--ring", ring_size,
          fmt::format("Ring buffer per CPU, a power of two (default: {}, 65536 records)", kDefaultRing), "SIZE");

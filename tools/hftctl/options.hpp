@@ -35,6 +35,10 @@ hftmon::Result<std::vector<hftmon::DurationThreshold>> parse_thresholds(std::str
 /// "hardirq, softirq, ...".
 std::string durations_help();
 
+/// An option that takes words, by comma or given again, none of them empty.
+void add_list(CLI::App& app, const char* names, std::vector<std::string>& words, const std::string& help,
+              const char* type);
+
 /// What is captured: -p, -C, --watch, -e, --min, -d, --ring and the command behind "--".
 struct CaptureOptions {
     std::vector<std::string> pids, events, minimums;
