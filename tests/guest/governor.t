@@ -108,17 +108,24 @@ spent() {
 		 end | if $y.shed | index("sched_waking") then 0 else . end] | max | floor'
 }
 
+# On a host that takes CPUs from the guest probes take longer from one second to the next,
+# and half of what they took may be too little for anything: then three quarters.
 recording half
 sleep 0.5
-free=$(spent 1)
-set_budget $((free / 2))
-sleep 2
-held=$(spent 3)
-set_budget 0
+for parts in 2 3 3; do
+	free=$(spent 1)
+	budget=$((free * parts / 4))
+	set_budget "$budget"
+	sleep 2
+	held=$(spent 3)
+	set_budget 0
+	note "spent without a budget $free ppm, with one of $budget: $held"
+	((held == 0)) || break
+	wait_for 120 none_shed
+done
 stop_recording half
 at_least "probes cost something" "$held" 1
-note "spent without a budget $free ppm, with one of $((free / 2)): $held"
-at_most "a budget of half of that is kept to" "$held" $((free / 2 + free / 5))
+at_most "a budget of part of that is kept to" "$held" $((budget + budget * 2 / 5))
 governed half
 at_least "by shedding some, not everything" "${NUMBER[partial]}" 1
 
