@@ -21,6 +21,7 @@
 #include "rights.h"
 #include "session.h"
 #include "stack.h"
+#include "thread_histograms.h"
 #include "threads.h"
 #include "trigger.h"
 
@@ -339,6 +340,17 @@ static int restrict_mapping(struct vm_area_struct *vma, u64 region)
 	return 0;
 }
 
+static int mmap_threads(struct hftmon_session *session, struct vm_area_struct *vma, u64 cpu,
+			u64 region)
+{
+	int err;
+
+	if (cpu || hftmon_session_state(session) == HFTMON_SESSION_NEW || !session->counts_threads)
+		return -ENXIO;
+	err = restrict_mapping(vma, region);
+	return err ?: hftmon_thread_histograms_mmap(vma);
+}
+
 static int mmap_stacks(struct hftmon_session *session, struct vm_area_struct *vma, u64 cpu,
 		       u64 region)
 {
@@ -373,6 +385,8 @@ static int hftmon_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (region == HFTMON_MMAP_KERNEL_STACKS || region == HFTMON_MMAP_USER_STACKS)
 		return mmap_stacks(session, vma, cpu, region);
+	if (region == HFTMON_MMAP_THREAD_HISTOGRAMS)
+		return mmap_threads(session, vma, cpu, region);
 	if (cpu >= nr_cpu_ids)
 		return -ENXIO;
 	cpu = array_index_nospec(cpu, nr_cpu_ids);

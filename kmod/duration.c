@@ -40,7 +40,7 @@ static void took(unsigned int kind, u64 ticks, u64 end, u32 cause)
 
 	if (!histograms)
 		return;
-	hftmon_duration_count(histograms, kind, ticks);
+	hftmon_duration_count(histograms, kind, hftmon_histogram_bucket(ticks));
 	hftmon_threshold_check(kind, ticks, end, hftmon_running_tid(), cause, smp_processor_id());
 }
 

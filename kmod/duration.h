@@ -20,6 +20,10 @@
 	 HFTMON_DURATION_BIT(HFTMON_DURATION_OFF_CPU) | \
 	 HFTMON_DURATION_BIT(HFTMON_DURATION_PREEMPTED))
 
+/* Kinds that are counted by thread, too. */
+#define HFTMON_DURATIONS_BY_THREAD \
+	((HFTMON_DURATION_BIT(HFTMON_THREAD_DURATIONS) - 1) << HFTMON_THREAD_DURATION_FIRST)
+
 struct task_struct;
 struct vm_area_struct;
 
@@ -79,9 +83,9 @@ static __always_inline struct hftmon_histograms *hftmon_histograms_here(void)
  * the same histograms.
  */
 static __always_inline void hftmon_duration_count(struct hftmon_histograms *histograms,
-						  unsigned int kind, u64 ticks)
+						  unsigned int kind, u32 bucket)
 {
-	local_inc((local_t *)&histograms->of[kind].counts[hftmon_histogram_bucket(ticks)]);
+	local_inc((local_t *)&histograms->of[kind].counts[bucket]);
 }
 
 /* Clocks of two CPUs may differ by less than a waking takes. */
@@ -120,6 +124,7 @@ void hftmon_duration_wakeup_new(const struct task_struct *task);
 
 int hftmon_duration_threads_alloc(void);
 void hftmon_duration_threads_forget(void);
+void hftmon_duration_threads_forget_slots(void);
 void hftmon_duration_threads_free(void);
 
 /* For sessions: duration.c. */

@@ -20,13 +20,14 @@
 
 #include "duration.h"
 #include "meter.h"
+#include "thread_histograms.h"
 #include "threshold.h"
 
 /**
  * struct thread_times - when the last of each began; 0: none is open
  * @tid:     whose
- * @running: it has the CPU
- * @lost:    it lost the CPU while it could run, at @out
+ * @state:   RUNNING: it has the CPU; LOST: it lost it while it could run, at @out
+ * @slot:    of its own histograms, where it has some, counted from 1; else 0
  * @waker:   the CPU from which it was asked to wake, where that is seen
  * @out:     it lost or gave away the CPU
  * @waking:  it was asked to wake
@@ -34,13 +35,16 @@
  */
 struct thread_times {
 	u32 tid;
-	u8 running;
-	u8 lost;
+	u8 state;
+	u8 slot;
 	u16 waker;
 	u64 out;
 	u64 waking;
 	u64 queued;
 };
+
+#define RUNNING BIT(0)
+#define LOST BIT(1)
 
 #define TABLE_BITS 16
 #define TABLE_ENTRIES BIT(TABLE_BITS)
@@ -76,32 +80,54 @@ static __always_inline struct thread_times *claim(u32 tid)
 	return times;
 }
 
-static __always_inline void end(struct hftmon_histograms *histograms, unsigned int kind, u64 from,
-				u64 to, u32 tid, u32 cause, unsigned int sender)
+/* Whose duration ends, and where it is counted. */
+struct ending {
+	struct hftmon_histograms *here;
+	struct thread_times *times;
+	u32 tid;
+};
+
+/* Preemption disabled. */
+static noinline void count_by_thread(const struct ending *of, unsigned int kind, u32 bucket)
+{
+	u8 *slot = READ_ONCE(of->times->tid) == of->tid ? &of->times->slot : NULL;
+	struct hftmon_thread_histograms *thread = hftmon_thread_histograms_find(of->tid, slot);
+
+	if (thread)
+		hftmon_thread_histograms_count(thread, kind, bucket);
+}
+
+/* @kind: a constant. */
+static __always_inline void end(const struct ending *of, unsigned int kind, u64 from, u64 to,
+				u32 cause, unsigned int sender)
 {
 	u64 ticks = hftmon_duration_between(from, to);
+	u32 bucket = hftmon_histogram_bucket(ticks);
 
-	hftmon_duration_count(histograms, kind, ticks);
-	hftmon_threshold_check(kind, ticks, to, tid, cause, sender);
+	hftmon_duration_count(of->here, kind, bucket);
+	if ((HFTMON_DURATION_BIT(kind) & HFTMON_DURATIONS_BY_THREAD) &&
+	    static_branch_unlikely(&hftmon_threads_counted))
+		count_by_thread(of, kind, bucket);
+	hftmon_threshold_check(kind, ticks, to, of->tid, cause, sender);
 }
 
 static __always_inline void switch_out(struct hftmon_durations *here, u32 tid, bool runnable,
 				       bool dead, u64 now)
 {
-	struct hftmon_histograms *histograms = hftmon_histograms_here();
 	struct thread_times *times = times_of(tid);
+	struct ending of = { hftmon_histograms_here(), times, tid };
 
-	if (here->switched && histograms && hftmon_duration_is_counted(HFTMON_DURATION_ON_CPU))
-		end(histograms, HFTMON_DURATION_ON_CPU, here->switched, now, tid, 0,
-		    smp_processor_id());
+	if (here->switched && of.here && hftmon_duration_is_counted(HFTMON_DURATION_ON_CPU))
+		end(&of, HFTMON_DURATION_ON_CPU, here->switched, now, 0, smp_processor_id());
 	if (dead) {
+		if (static_branch_unlikely(&hftmon_threads_counted))
+			hftmon_thread_histograms_end(tid);
 		if (times->tid == tid)
 			*times = (struct thread_times){};
 		return;
 	}
 	times = claim(tid);
-	WRITE_ONCE(times->running, 0);
-	times->lost = runnable;
+	WRITE_ONCE(times->state, runnable ? LOST : 0);
 	times->out = now;
 	WRITE_ONCE(times->queued, runnable ? now : 0);
 	/* Asked to wake and awake: it had not slept. Else it was on its way out. */
@@ -111,30 +137,31 @@ static __always_inline void switch_out(struct hftmon_durations *here, u32 tid, b
 
 static __always_inline void switch_in(u32 tid, u32 prev_tid, u64 now)
 {
-	struct hftmon_histograms *histograms = hftmon_histograms_here();
 	struct thread_times *times = claim(tid);
+	struct ending of = { hftmon_histograms_here(), times, tid };
 	u32 kinds = READ_ONCE(hftmon_duration_kinds);
+	bool lost = times->state & LOST;
 
-	if (histograms) {
+	if (of.here) {
 		if (times->waking && (kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_WAKEUP)))
-			end(histograms, HFTMON_DURATION_WAKEUP, times->waking, now, tid, prev_tid,
+			end(&of, HFTMON_DURATION_WAKEUP, times->waking, now, prev_tid,
 			    times->waker);
 		if (times->queued && (kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_RUN_QUEUE)))
-			end(histograms, HFTMON_DURATION_RUN_QUEUE, times->queued, now, tid,
-			    prev_tid, times->lost ? smp_processor_id() : times->waker);
+			end(&of, HFTMON_DURATION_RUN_QUEUE, times->queued, now, prev_tid,
+			    lost ? smp_processor_id() : times->waker);
 		if (times->out && (kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_OFF_CPU)))
-			end(histograms, HFTMON_DURATION_OFF_CPU, times->out, now, tid, prev_tid,
-			    times->lost ? smp_processor_id() : times->waker);
-		if (times->out && times->lost &&
+			end(&of, HFTMON_DURATION_OFF_CPU, times->out, now, prev_tid,
+			    lost ? smp_processor_id() : times->waker);
+		if (times->out && lost &&
 		    (kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_PREEMPTED)))
-			end(histograms, HFTMON_DURATION_PREEMPTED, times->out, now, tid, prev_tid,
+			end(&of, HFTMON_DURATION_PREEMPTED, times->out, now, prev_tid,
 			    smp_processor_id());
 	}
 	times->out = 0;
 	WRITE_ONCE(times->waker, smp_processor_id());
 	WRITE_ONCE(times->waking, 0);
 	WRITE_ONCE(times->queued, 0);
-	WRITE_ONCE(times->running, 1);
+	WRITE_ONCE(times->state, RUNNING);
 }
 
 static noinline void count_switch(const struct task_struct *prev, const struct task_struct *next,
@@ -195,7 +222,7 @@ static void count_wakeup(const struct task_struct *task)
 {
 	struct thread_times *times = claim(task->pid);
 
-	if (READ_ONCE(times->running))
+	if (READ_ONCE(times->state) & RUNNING)
 		WRITE_ONCE(times->waking, 0);	/* it was not on its way out */
 	else if (!READ_ONCE(times->queued))
 		WRITE_ONCE(times->queued, hftmon_clock());
@@ -256,6 +283,15 @@ int hftmon_duration_threads_alloc(void)
 	if (!table)
 		table = vzalloc(array_size(TABLE_ENTRIES, sizeof(*table)));
 	return table ? 0 : -ENOMEM;
+}
+
+/** hftmon_duration_threads_forget_slots() - of thread_histograms.c; nobody counts in them */
+void hftmon_duration_threads_forget_slots(void)
+{
+	u32 i;
+
+	for (i = 0; table && i < TABLE_ENTRIES; i++)
+		WRITE_ONCE(table[i].slot, 0);
 }
 
 /** hftmon_duration_threads_forget() - no probe of threads runs */

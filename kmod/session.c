@@ -13,6 +13,7 @@
 #include "session.h"
 #include "slot.h"
 #include "stack.h"
+#include "thread_histograms.h"
 #include "watch.h"
 
 /* See session.h. */
@@ -92,6 +93,8 @@ void hftmon_session_destroy(struct hftmon_session *session)
 		hftmon_durations_put();
 	if (session->sources & HFTMON_SOURCE_STACKS)
 		hftmon_stacks_put();
+	if (session->counts_threads)
+		hftmon_thread_histograms_put();
 	kthread_cancel_work_sync(&session->wake);
 	free_cpumask_var(session->partial_cpus);
 	free_cpumask_var(session->cpus);
@@ -99,7 +102,7 @@ void hftmon_session_destroy(struct hftmon_session *session)
 }
 
 #define WATCH_FLAGS (HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS | \
-		     HFTMON_SETUP_INHERIT_PROCESSES | HFTMON_SETUP_WHOLE)
+		     HFTMON_SETUP_INHERIT_PROCESSES | HFTMON_SETUP_WHOLE | HFTMON_SETUP_THREADS)
 
 static int check_setup(const struct hftmon_setup *setup, const struct cpumask *cpus,
 		       const struct cpumask *whole_cpus)
@@ -107,6 +110,9 @@ static int check_setup(const struct hftmon_setup *setup, const struct cpumask *c
 	if (setup->flags & ~WATCH_FLAGS)
 		return -EINVAL;
 	if (!(setup->flags & HFTMON_SETUP_WATCH) && (setup->flags || setup->whole_mask_bytes))
+		return -EINVAL;
+	if ((setup->flags & HFTMON_SETUP_THREADS) &&
+	    !(setup->durations & HFTMON_DURATIONS_BY_THREAD))
 		return -EINVAL;
 	if (!cpumask_subset(whole_cpus, cpus))
 		return -EINVAL;
@@ -172,10 +178,15 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 	err = session->sources & HFTMON_SOURCE_STACKS ? hftmon_stacks_get() : 0;
 	if (err)
 		goto err_durations;
+	session->counts_threads = setup->flags & HFTMON_SETUP_THREADS;
+	err = session->counts_threads ? hftmon_thread_histograms_get() : 0;
+	if (err)
+		goto err_stacks;
 	if (session->watches) {
 		err = enter_slot(session, setup->flags);
 		if (err)
-			goto err_stacks;
+			goto err_threads;
+		session->thread_bit = session->slot;
 	}
 	hftmon_sessions_add(session);
 	/* Pairs with hftmon_session_state(): rings before state. */
@@ -184,6 +195,9 @@ int hftmon_session_setup(struct hftmon_session *session, const struct hftmon_set
 	wake_up_interruptible_all(&session->pollers);
 	goto out;
 
+err_threads:
+	if (session->counts_threads)
+		hftmon_thread_histograms_put();
 err_stacks:
 	if (session->sources & HFTMON_SOURCE_STACKS)
 		hftmon_stacks_put();
@@ -194,6 +208,7 @@ err_free:
 	hftmon_rings_free(session);
 err_reset:
 	session->watches = false;
+	session->counts_threads = false;
 	cpumask_clear(session->partial_cpus);
 	session->sources = 0;
 	session->durations = 0;
@@ -231,6 +246,8 @@ static void withdraw(struct hftmon_session *session)
 	hftmon_slot_unpublish(session->slot, session->cpus);
 	if (session->active_sources & HFTMON_SOURCE_STACKS)
 		hftmon_stacks_stop();
+	if (session->counts_threads)
+		hftmon_thread_histograms_stop(session->slot);
 	if (session->active_durations)
 		hftmon_durations_stop(session->active_durations);
 	hftmon_unhook_sources(session->hooked_sources);
@@ -319,6 +336,8 @@ int hftmon_session_start(struct hftmon_session *session)
 	hftmon_slot_publish(session->slot, session->active_sources, session->rings,
 			    session->cpus);
 	/* Before the first record: what is then under way can be told when it ends. */
+	if (session->counts_threads)
+		hftmon_thread_histograms_start(session->slot);
 	if (session->active_durations)
 		hftmon_durations_start(session->active_durations);
 

@@ -34,6 +34,8 @@
  *                  if it watches threads, else by START; under @lock
  * @sees_addresses: of the kernel; whoever opened the file might
  * @watches:        threads; it was set up so
+ * @counts_threads: it holds the table of thread_histograms.c
+ * @thread_bit:     its @slot there, also when it has stopped
  * @minimum:        by kind: longer durations are recorded; constant while it runs
  * @trigger:        what it waits for
  * @cpus:           CPUs with a ring
@@ -60,6 +62,8 @@ struct hftmon_session {
 	int slot;
 	bool sees_addresses;
 	bool watches;
+	bool counts_threads;
+	u8 thread_bit;
 	u64 minimum[HFTMON_DURATION_COUNT];
 	struct hftmon_trigger_state trigger;
 	cpumask_var_t cpus;

@@ -3,11 +3,12 @@
 #include <linux/nospec.h>
 
 #include "session.h"
+#include "thread_histograms.h"
 
 /**
  * hftmon_session_info() - fill the session's part of an info
  * @session: any state
- * @info:    state, mode, ring_records, sources_active and durations_active are set
+ * @info:    state, mode, ring_records, thread_slots and what is active are set
  */
 void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *info)
 {
@@ -17,6 +18,10 @@ void hftmon_session_info(struct hftmon_session *session, struct hftmon_info *inf
 	info->ring_records = session->ring_records;
 	info->sources_active = session->active_sources;
 	info->durations_active = session->active_durations;
+	if (session->counts_threads) {
+		info->thread_slots = hftmon_thread_histograms_slots();
+		info->thread_bit = session->thread_bit;
+	}
 	mutex_unlock(&session->lock);
 }
 

@@ -24,6 +24,7 @@
 #include "hook.h"
 #include "probes.h"
 #include "slot.h"
+#include "thread_histograms.h"
 #include "watch.h"
 
 u8 *hftmon_watchers __read_mostly;
@@ -71,8 +72,11 @@ void hftmon_probe_task_newtask(void *data, struct task_struct *child, HFTMON_CLO
 void hftmon_probe_watch_exec(void *data, struct task_struct *task, pid_t old_pid,
 			     struct linux_binprm *bprm)
 {
-	if (old_pid != task->pid)
-		mark(task->pid, hftmon_watchers_of(old_pid) & READ_ONCE(watching), true);
+	if (old_pid == task->pid)
+		return;
+	mark(task->pid, hftmon_watchers_of(old_pid) & READ_ONCE(watching), true);
+	if (static_branch_unlikely(&hftmon_threads_counted))
+		hftmon_thread_histograms_end(old_pid);
 }
 
 static int map_alloc(void)

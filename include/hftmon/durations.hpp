@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -29,10 +30,17 @@ public:
     /// The records' clock: the kernel tells durations of NMIs in nanoseconds.
     explicit DurationCounter(const TscClock& clock) noexcept : clock_(clock) {}
     void apply(const Event& event);
+    /// Counts that thread's durations by themselves, too, and those of the threads of its
+    /// process that it creates from now on.
+    void follow(Tid tid);
     /// Records of that CPU are missing, or cannot be read: what was begun is not known.
     void missing(CpuId cpu);
     /// What has been counted so far; empty for a CPU without events.
     [[nodiscard]] DurationHistograms of(CpuId cpu) const;
+    /// Of those that are followed, by tid.
+    [[nodiscard]] const std::map<Tid, ThreadHistograms>& threads() const noexcept { return followed_; }
+    /// Of those that were, and have ended: others may have their ids.
+    [[nodiscard]] const std::vector<ThreadHistograms>& ended() const noexcept { return ended_; }
 
 private:
     /// Handlers that call others of the same kind: so deep, as the kernel remembers.
@@ -54,6 +62,8 @@ private:
     };
 
     static void handler(Cpu& cpu, DurationKind kind, bool entry, TscTime now);
+    void count(Cpu& cpu, Tid tid, DurationKind kind, TscTicks duration);
+    void end(Cpu& cpu, Tid tid, DurationKind kind, std::optional<TscTime>& begin, TscTime now);
     void apply(Cpu& cpu, TscTime now, const SchedSwitchEvent& event);
     void apply(TscTime now, const SchedWakeEvent& event);
     Cpu& at(CpuId cpu);
@@ -61,6 +71,8 @@ private:
     TscClock clock_;
     std::vector<std::unique_ptr<Cpu>> cpus_;
     std::unordered_map<std::uint32_t, Times> threads_;
+    std::map<Tid, ThreadHistograms> followed_;
+    std::vector<ThreadHistograms> ended_;
 };
 
 }  // namespace hftmon

@@ -47,6 +47,23 @@ inline constexpr std::size_t kDurationKinds = HFTMON_DURATION_COUNT;
 /// "hardirq", "run_queue"; "unknown" beyond them.
 [[nodiscard]] std::string_view duration_name(DurationKind kind) noexcept;
 
+/// Of one watched thread, on all CPUs: kinds from HFTMON_THREAD_DURATION_FIRST on.
+struct ThreadHistograms {
+    Tid tid{};
+    bool ended = false;  ///< it has died, or was not watched for a time
+    std::array<Histogram, HFTMON_THREAD_DURATIONS> of;
+
+    /// Of the kinds for which counts() says true.
+    [[nodiscard]] const Histogram& operator[](DurationKind kind) const noexcept { return of[index(kind)]; }
+    [[nodiscard]] Histogram& operator[](DurationKind kind) noexcept { return of[index(kind)]; }
+    [[nodiscard]] static bool counts(DurationKind kind) noexcept { return index(kind) < HFTMON_THREAD_DURATIONS; }
+
+private:
+    [[nodiscard]] static std::uint32_t index(DurationKind kind) noexcept {
+        return static_cast<std::uint32_t>(kind) - static_cast<std::uint32_t>(HFTMON_THREAD_DURATION_FIRST);
+    }
+};
+
 struct DurationThreshold {
     DurationKind kind{};
     Nanoseconds over{};  ///< what is longer, is over it
@@ -56,7 +73,8 @@ struct DurationThreshold {
 /// Of one CPU, or of several added up. 90 KiB: not for small stacks.
 struct DurationHistograms {
     std::array<Histogram, kDurationKinds> of;
-    std::uint64_t missed = 0;  ///< durations of threads whose beginning was lost
+    std::uint64_t missed = 0;   ///< durations of threads whose beginning was lost
+    std::uint64_t no_slot = 0;  ///< watched threads that found no room for their own: so often
 
     void add(const DurationHistograms& other) noexcept;
     void subtract(const DurationHistograms& earlier) noexcept;

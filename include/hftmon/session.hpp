@@ -47,9 +47,13 @@ struct SessionOptions {
     /// processes by their leader; and the threads and processes that these start from
     /// now on.
     std::vector<Tid> watched;
+    bool inherit_processes = true;  ///< else only their new threads are watched, not their child processes
     /// Bits of DurationKind that the kernel counts in histograms, on all of `cpus`;
     /// `sources` may then be 0. Those it cannot measure are left out, as info() tells.
     std::uint32_t durations = 0;
+    /// Watched threads have histograms of their own, too: thread_durations(). The module has
+    /// room for so many (its parameter thread_slots).
+    bool thread_histograms = false;
     /// Each duration over one of these is recorded, a DurationEvent when it has ended, of
     /// kinds that need not be in `durations`. To have these in place of a source's events,
     /// leave that out of `sources`. A kind that cannot be measured: kUnsupported.
@@ -166,6 +170,10 @@ public:
     /// calls active; others are empty. No system call. kNotFound: no durations are
     /// counted there, or not yet.
     Status durations(CpuId cpu, DurationHistograms& counted) const;
+    /// What was counted since start(), until stop(), of each watched thread that had a
+    /// duration, on the CPUs of this session and of others that count; a thread may be there
+    /// more than once. No system call. kNotFound: not with thread_histograms, or not yet.
+    [[nodiscard]] Result<std::vector<ThreadHistograms>> thread_durations() const;
     /// How full the tables of stacks are; after setup(), with no slots without stacks.
     [[nodiscard]] Result<StacksInfo> stacks_info() const;
     /// A stack that an event of this session has named; nothing for another number, and

@@ -15,12 +15,6 @@ constexpr std::uint32_t kTaskDead = 0x80;
 
 bool is_thread(Tid tid) noexcept { return tid != kIdleTid && tid.value < kTidLimit; }
 
-/// Ends a duration that has begun.
-void end(Histogram& histogram, std::optional<TscTime>& begin, TscTime now) {
-    if (begin) histogram.record(now - *begin);
-    begin.reset();
-}
-
 }  // namespace
 
 std::uint32_t countable_durations(const CaptureMeta& meta) noexcept {
@@ -69,11 +63,29 @@ void DurationCounter::handler(Cpu& cpu, DurationKind kind, bool entry, TscTime n
     if (--handlers.depth < kDeep) cpu.counted.of[kind].record(now - handlers.entered[handlers.depth]);
 }
 
+void DurationCounter::follow(Tid tid) { followed_.try_emplace(tid).first->second.tid = tid; }
+
+void DurationCounter::count(Cpu& cpu, Tid tid, DurationKind kind, TscTicks duration) {
+    cpu.counted.of[kind].record(duration);
+    if (followed_.empty() || !ThreadHistograms::counts(kind)) return;
+    if (const auto found = followed_.find(tid); found != followed_.end()) found->second[kind].record(duration);
+}
+
+/// Ends a duration that has begun.
+void DurationCounter::end(Cpu& cpu, Tid tid, DurationKind kind, std::optional<TscTime>& begin, TscTime now) {
+    if (begin) count(cpu, tid, kind, now - *begin);
+    begin.reset();
+}
+
 void DurationCounter::apply(Cpu& cpu, TscTime now, const SchedSwitchEvent& event) {
     if (is_thread(event.prev)) {
-        end(cpu.counted.of[HFTMON_DURATION_ON_CPU], cpu.switched, now);
+        end(cpu, event.prev, HFTMON_DURATION_ON_CPU, cpu.switched, now);
         if ((event.prev_state & kTaskDead) != 0) {
             threads_.erase(event.prev.value);
+            if (auto found = followed_.extract(event.prev)) {
+                found.mapped().ended = true;
+                ended_.push_back(found.mapped());
+            }
         } else {
             Times& prev = threads_[event.prev.value];
             prev.running = false;
@@ -89,10 +101,10 @@ void DurationCounter::apply(Cpu& cpu, TscTime now, const SchedSwitchEvent& event
     }
     if (is_thread(event.next)) {
         Times& next = threads_[event.next.value];
-        end(cpu.counted.of[HFTMON_DURATION_WAKEUP], next.waking, now);
-        end(cpu.counted.of[HFTMON_DURATION_RUN_QUEUE], next.queued, now);
-        if (next.out && next.lost) cpu.counted.of[HFTMON_DURATION_PREEMPTED].record(now - *next.out);
-        end(cpu.counted.of[HFTMON_DURATION_OFF_CPU], next.out, now);
+        end(cpu, event.next, HFTMON_DURATION_WAKEUP, next.waking, now);
+        end(cpu, event.next, HFTMON_DURATION_RUN_QUEUE, next.queued, now);
+        if (next.out && next.lost) count(cpu, event.next, HFTMON_DURATION_PREEMPTED, now - *next.out);
+        end(cpu, event.next, HFTMON_DURATION_OFF_CPU, next.out, now);
         next.running = true;
     }
     cpu.switched = now;
@@ -123,6 +135,9 @@ void DurationCounter::apply(const Event& event) {
         apply(cpu, now, *change);
     } else if (const auto* wake = std::get_if<SchedWakeEvent>(&event.body)) {
         apply(now, *wake);
+    } else if (const auto* thread = std::get_if<ThreadEvent>(&event.body)) {
+        const bool is_thread = thread->change == IdentityChange::kFork && thread->tid != thread->tgid;
+        if (is_thread && followed_.contains(thread->related)) follow(thread->tid);
     } else if (const auto* irq = std::get_if<IrqEvent>(&event.body)) {
         handler(cpu, HFTMON_DURATION_HARDIRQ, irq->entry, now);
     } else if (const auto* softirq = std::get_if<SoftirqEvent>(&event.body)) {

@@ -51,11 +51,13 @@ std::string_view duration_name(DurationKind kind) noexcept {
 void DurationHistograms::add(const DurationHistograms& other) noexcept {
     for (std::size_t kind = 0; kind < of.size(); ++kind) of[kind].add(other.of[kind]);
     missed += other.missed;
+    no_slot += other.no_slot;
 }
 
 void DurationHistograms::subtract(const DurationHistograms& earlier) noexcept {
     for (std::size_t kind = 0; kind < of.size(); ++kind) of[kind].subtract(earlier.of[kind]);
     missed -= earlier.missed;
+    no_slot -= earlier.no_slot;
 }
 
 }  // namespace hftmon

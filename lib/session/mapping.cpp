@@ -69,6 +69,29 @@ Result<MappedHistograms> MappedHistograms::map(int fd, CpuId cpu) {
     return MappedHistograms{cpu, *std::move(region), {}, {}};
 }
 
+Result<MappedThreadHistograms> MappedThreadHistograms::map(int fd, const ::hftmon_info& info) {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t length = (info.thread_slots * sizeof(::hftmon_thread_histograms) + page - 1) / page * page;
+    auto region = map_region(fd, CpuId{0}, HFTMON_MMAP_THREAD_HISTOGRAMS, length, PROT_READ);
+    if (!region) return region.error();
+    return MappedThreadHistograms{*std::move(region), info.thread_slots, info.thread_bit, {}, {}};
+}
+
+std::vector<ThreadHistograms> MappedThreadHistograms::read() const {
+    std::vector<ThreadHistograms> threads(slots);
+    const auto* shared = static_cast<const ::hftmon_thread_histograms*>(region.get());
+    for (std::uint32_t i = 0; i < slots; ++i) {
+        // Pairs with the release of take() in kmod/thread_histograms.c.
+        const auto state = __atomic_load_n(&shared[i].state, __ATOMIC_ACQUIRE);
+        if (state != HFTMON_THREAD_LIVE && state != HFTMON_THREAD_ENDED) continue;
+        if ((__atomic_load_n(&shared[i].sessions, __ATOMIC_RELAXED) >> bit & 1) != 0)
+            threads[i].tid = Tid{shared[i].tid};
+        threads[i].ended = state == HFTMON_THREAD_ENDED;
+        for (std::size_t kind = 0; kind < threads[i].of.size(); ++kind) threads[i].of[kind].copy(shared[i].of[kind]);
+    }
+    return threads;
+}
+
 Result<MappedStacks> MappedStacks::map(int fd, ::hftmon_mmap_region region, std::uint32_t slots) {
     auto mapped = map_region(fd, CpuId{0}, region, std::size_t{slots} * sizeof(::hftmon_stack), PROT_READ);
     if (!mapped) return mapped.error();
@@ -88,6 +111,7 @@ void MappedHistograms::read(DurationHistograms& copy) const noexcept {
     const auto& shared = *static_cast<const ::hftmon_histograms*>(region.get());
     for (std::size_t kind = 0; kind < kDurationKinds; ++kind) copy.of[kind].copy(shared.of[kind]);
     copy.missed = __atomic_load_n(&shared.missed, __ATOMIC_RELAXED);
+    copy.no_slot = __atomic_load_n(&shared.no_slot, __ATOMIC_RELAXED);
 }
 
 }  // namespace hftmon::detail

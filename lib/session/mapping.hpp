@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "hftmon/abi/ioctl.h"
 #include "hftmon/histogram.hpp"
@@ -66,6 +67,17 @@ struct MappedHistograms {
     static Result<MappedHistograms> map(int fd, CpuId cpu);
     /// All that was ever counted.
     void read(DurationHistograms& copy) const noexcept;
+};
+
+/// What the kernel counts of watched threads, those of other sessions, too.
+struct MappedThreadHistograms {
+    MappedRegion region;
+    std::uint32_t slots = 0, bit = 0;
+    /// By slot: when the session started, and when it had stopped.
+    std::vector<ThreadHistograms> at_start, at_stop;
+    static Result<MappedThreadHistograms> map(int fd, const ::hftmon_info& info);
+    /// All that was ever counted, by slot; tid 0: of nobody whom this session watches.
+    [[nodiscard]] std::vector<ThreadHistograms> read() const;
 };
 
 /// One of the tables of stacks, which the kernel fills meanwhile.

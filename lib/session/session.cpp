@@ -22,6 +22,7 @@ struct Session::Impl {
     std::vector<detail::MappedRing> mappings;
     std::vector<RingReader> readers;
     std::vector<detail::MappedHistograms> histograms;
+    std::optional<detail::MappedThreadHistograms> thread_histograms;
     detail::MappedStacks kernel_stacks, user_stacks;
     std::uint32_t durations = 0;  ///< that are counted for this session
     std::vector<CpuId> partial_cpus;
@@ -180,8 +181,10 @@ Status Session::setup(const SessionOptions& options) {
     std::vector<__u64> whole_mask;
     ::hftmon_setup argument{};
     const bool watches = options.whole_cpus || !options.watched.empty();
-    if (watches) argument.flags = HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS | HFTMON_SETUP_INHERIT_PROCESSES;
+    if (watches) argument.flags = HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS;
+    if (watches && options.inherit_processes) argument.flags |= HFTMON_SETUP_INHERIT_PROCESSES;
     if (watches && !options.whole_cpus) argument.flags |= HFTMON_SETUP_WHOLE;
+    if (options.thread_histograms) argument.flags |= HFTMON_SETUP_THREADS;
     if (options.whole_cpus) {
         whole_mask = to_mask(*options.whole_cpus);
         argument.whole_mask = reinterpret_cast<__u64>(whole_mask.data());
@@ -222,6 +225,11 @@ Status Session::setup(const SessionOptions& options) {
             impl_->partial_cpus.push_back(CpuId{cpu});
     }
     if (auto status = map_stacks(); !status) return status;
+    if (info->thread_slots != 0) {
+        auto mapped = detail::MappedThreadHistograms::map(impl_->fd.get(), *info);
+        if (!mapped) return mapped.error();
+        impl_->thread_histograms = *std::move(mapped);
+    }
     for (const Tid tid : options.watched) {
         if (auto watched = watch(tid); !watched) return watched.error();
     }
@@ -300,6 +308,7 @@ Status Session::start() {
         histograms.at_start = std::make_unique<DurationHistograms>();
         histograms.read(*histograms.at_start);
     }
+    if (impl_->thread_histograms) impl_->thread_histograms->at_start = impl_->thread_histograms->read();
     if (impl_->histograms.empty()) return ok();
     const auto info = this->info();
     if (!info) return info.error();
@@ -315,6 +324,7 @@ Status Session::stop() {
         histograms.at_stop = std::make_unique<DurationHistograms>();
         histograms.read(*histograms.at_stop);
     }
+    if (impl_->thread_histograms) impl_->thread_histograms->at_stop = impl_->thread_histograms->read();
     return ok();
 }
 
@@ -374,6 +384,29 @@ Status Session::durations(CpuId cpu, DurationHistograms& counted) const {
         if ((impl_->durations & HFTMON_DURATION_BIT(kind)) == 0) counted.of[kind] = {};
     }
     return ok();
+}
+
+Result<std::vector<ThreadHistograms>> Session::thread_durations() const {
+    const auto& mapped = impl_->thread_histograms;
+    if (!mapped || mapped->at_start.empty())
+        return Error{ErrorCode::kNotFound, 0, "no durations are counted by thread", ""};
+    auto threads = mapped->at_stop.empty() ? mapped->read() : mapped->at_stop;
+    std::vector<ThreadHistograms> counted;
+    for (std::size_t slot = 0; slot < threads.size(); ++slot) {
+        ThreadHistograms& thread = threads[slot];
+        if (thread.tid == Tid{}) continue;
+        std::uint64_t count = 0;
+        for (std::uint32_t i = 0; i < thread.of.size(); ++i) {
+            const bool is_counted = (impl_->durations >> (HFTMON_THREAD_DURATION_FIRST + i) & 1) != 0;
+            if (is_counted)
+                thread.of[i].subtract(mapped->at_start[slot].of[i]);
+            else
+                thread.of[i] = {};
+            count += thread.of[i].count();
+        }
+        if (count != 0) counted.push_back(thread);
+    }
+    return counted;
 }
 
 Result<StacksInfo> Session::stacks_info() const {

@@ -253,6 +253,18 @@ static void session(void)
 	FIELD(hftmon_watch, flags);
 	FIELD(hftmon_watch, threads);
 
+	TYPE(hftmon_thread_histograms);
+	FIELD(hftmon_thread_histograms, tid);
+	FIELD(hftmon_thread_histograms, state);
+	FIELD(hftmon_thread_histograms, sessions);
+	FIELD(hftmon_thread_histograms, of);
+	FIELD(hftmon_histograms, no_slot);
+	FIELD(hftmon_info, thread_slots);
+	FIELD(hftmon_info, thread_bit);
+	VALUE(HFTMON_THREAD_DURATIONS);
+	VALUE(HFTMON_THREAD_ENDED);
+	VALUE(HFTMON_SETUP_THREADS);
+	VALUE(HFTMON_MMAP_THREAD_HISTOGRAMS);
 	TYPE(hftmon_minimum);
 	FIELD(hftmon_minimum, kinds);
 	FIELD(hftmon_minimum, over);

@@ -20,7 +20,7 @@ is "every kind was counted" "$(jq '[.all | .hardirq, .softirq, .vector, .wakeup,
 check "of a capture" hftctl hist -i "$WORK/a.hft" --json
 at_least "wakeups of a capture" "$(jq '.all.wakeup.count' "$WORK/output")" 1
 check "some kinds, some CPUs" hftctl hist -d 200ms -C 1 -k softirq,vector --per-cpu --json
-is "these and no others" "$(jq -c '[.all | keys[]] + [.cpus[].cpu]' "$WORK/output")" '["missed","softirq","vector",1]'
+is "these and no others" "$(jq -c '[.all | keys[]] + [.cpus[].cpu]' "$WORK/output")" '["missed","no_slot","softirq","vector",1]'
 
 check "a capture of one CPU" hftctl record -C 1 -d 200ms -o "$WORK/one.hft"
 check "of that" hftctl hist -i "$WORK/one.hft" --json
@@ -36,6 +36,30 @@ hftctl hist -d 500ms --json >"$WORK/short.json"
 wait "$long"
 at_least "the longer saw more" "$(jq '.all.vector.count' "$WORK/long.json")" "$(jq '.all.vector.count' "$WORK/short.json")"
 at_least "the shorter saw something" "$(jq '.all.vector.count' "$WORK/short.json")" 10
+
+# By thread: of a process that is there, and of threads that it starts meanwhile.
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --pthread 1 --pthread-max 3
+wait_for 60 pgrep -f stress-ng-pthread
+process=$(pgrep -o -f stress-ng-pthread)
+is_it=".threads[] | select(.tid == \$tid)"
+check "hist, of a process" hftctl hist -p "$process" -d 5s --json
+is "it is told, by name" "$(jq -c --argjson tid "$process" "[$is_it] | [.[0].comm, .[0].ended, length]" "$WORK/output")" \
+	'["stress-ng-pthre",false,1]'
+at_least "how often it was away" "$(jq --argjson tid "$process" "$is_it | .off_cpu.count" "$WORK/output")" 3
+at_least "and those that it started, which ended" "$(jq '[.threads[] | select(.ended and .on_cpu.count > 0)] | length' "$WORK/output")" 1
+echo 2 >/sys/module/hftmon/parameters/thread_slots
+check "with little room" hftctl hist -p "$process" -d 5s
+is "so many are told" "$(grep -c '^thread ' "$WORK/output")" 2
+check "and that others were not" grep -q 'thread_slots of the module' "$WORK/output"
+echo 64 >/sys/module/hftmon/parameters/thread_slots
+check "by thread, of a capture" bash -c '"$1" record -d 3s -o "$2" 2>/dev/null && "$1" hist -i "$2" -p "$3" --json' - \
+	"$BIN/hftctl" "$WORK/threads.hft" "$process"
+at_least "that thread" "$(jq --argjson tid "$process" "$is_it | .off_cpu.count" "$WORK/output")" 1
+at_least "and those that it started" "$(jq '[.threads[] | select(.ended and .on_cpu.count > 0)] | length' "$WORK/output")" 1
+complains "nobody" 1 "no such process" hftctl hist -p 4194303 -d 1s
+complains "nobody, in a capture" 1 "knows no such" hftctl hist -i "$WORK/threads.hft" -p 4194303
+complains "everybody" 2 "name processes" hftctl hist -p all -d 1s
+complains "a kind that is not of threads" 2 "by thread" hftctl hist -p "$process" -k nmi -d 1s
 
 complains "a kind that there is not" 2 "no kind 'x'" hftctl hist -k x
 complains "a capture, and CPUs" 2 "not for a capture" hftctl hist -i "$WORK/a.hft" -C 1

@@ -13,6 +13,9 @@ sed 's/^/#   /' "$WORK/output"
 check "of a watched thread" "$BIN/minimum_check" watched
 sed 's/^/#   /' "$WORK/output"
 
+check "histograms of threads" "$BIN/minimum_check" threads
+sed 's/^/#   /' "$WORK/output"
+
 check "record --min" hftctl record --min hardirq:10us,softirq:30us,vector:1us -o "$WORK/min.hft" --ring 16M -d 1s
 sound "recorded with minimums" --lossless "$WORK/min.hft"
 hftctl dump "$WORK/min.hft" >"$WORK/min.txt"

@@ -4,6 +4,7 @@
 // usage: minimum_check all       against the histograms of the same time, and against
 //                                a session that records every duration
 //        minimum_check watched   only what happens to a watched thread
+//        minimum_check threads   histograms of threads against records of all their durations
 //
 // Exit status: 0 it does.
 #include <fmt/format.h>
@@ -215,6 +216,90 @@ void watched() {
         expect(counts[kind] >= 10, "{} of {}", counts[kind], duration_name(kind));
 }
 
+struct ThreadLook {
+    std::uint64_t begin = 0, end = 0;
+    std::map<std::uint32_t, std::array<Histogram, HFTMON_THREAD_DURATIONS>> threads;
+    std::size_t ended = 0;
+};
+
+ThreadLook look_at_threads(const Session& session) {
+    ThreadLook result;
+    result.begin = now(session);
+    for (const ThreadHistograms& thread : must(session.thread_durations())) {
+        for (std::size_t i = 0; i < thread.of.size(); ++i) result.threads[thread.tid.value][i].add(thread.of[i]);
+        result.ended += thread.ended;
+    }
+    result.end = now(session);
+    return result;
+}
+
+void threads() {
+    SessionOptions options;
+    options.watched = {Tid{static_cast<std::uint32_t>(::getpid())}};
+    options.thread_histograms = true;
+    Session session = session_over(0ns, options);
+    must(session.start());
+    std::atomic<bool> ends = false;
+    std::array<std::atomic<std::uint32_t>, 6> tids{};
+    std::vector<std::thread> workers;
+    for (std::size_t i = 0; i < tids.size(); ++i) {
+        workers.emplace_back([&, i] {
+            tids[i] = static_cast<std::uint32_t>(::gettid());
+            // The first two end meanwhile.
+            for (int n = 0; !ends && (i > 1 || n < 100); ++n) std::this_thread::sleep_for(i % 2 == 0 ? 1ms : 3ms);
+        });
+    }
+    while (std::ranges::any_of(tids, [](const auto& tid) { return tid == 0; })) std::this_thread::sleep_for(1ms);
+    const ThreadLook first = look_at_threads(session);
+    std::this_thread::sleep_for(1s);
+    ThreadLook last = look_at_threads(session);
+    // The two that end, on a slow machine later.
+    for (int i = 0; i < 300 && last.ended != 2; ++i) {
+        std::this_thread::sleep_for(100ms);
+        last = look_at_threads(session);
+    }
+    must(session.stop());
+    ends = true;
+    for (std::thread& worker : workers) worker.join();
+
+    using Buckets = std::array<std::uint64_t, HFTMON_HISTOGRAM_BUCKETS>;
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::pair<Buckets, Buckets>> bounds;
+    for (const Found& one : durations_in(session)) {
+        if (!ThreadHistograms::counts(one.what.kind)) continue;
+        auto& [sure, maybe] = bounds[{one.what.tid.value, one.what.kind}];
+        const auto bucket = ::hftmon_histogram_bucket(static_cast<std::uint64_t>(one.what.duration.value));
+        sure[bucket] += one.tsc >= first.end && one.tsc <= last.begin;
+        maybe[bucket] += one.tsc >= first.begin && one.tsc <= last.end;
+    }
+    std::uint64_t total = 0;
+    for (const auto& [tid, histograms] : last.threads) {
+        const auto is_this = [tid = tid](const auto& one) { return one.load() == tid; };
+        const bool is_ours = tid == static_cast<std::uint32_t>(::getpid()) || std::ranges::any_of(tids, is_this);
+        expect(is_ours, "of {}, which nobody watches", tid);
+        for (std::uint32_t i = 0; i < histograms.size(); ++i) {
+            const std::uint32_t kind = HFTMON_THREAD_DURATION_FIRST + i;
+            const auto& [sure, maybe] = bounds[{tid, kind}];
+            const auto before = first.threads.find(tid);
+            std::uint64_t too_few = 0, too_many = 0;
+            for (std::size_t bucket = 0; bucket < sure.size(); ++bucket) {
+                std::uint64_t count = histograms[i].counts()[bucket];
+                if (before != first.threads.end()) count -= before->second[i].counts()[bucket];
+                total += count;
+                if (count < sure[bucket]) too_few += sure[bucket] - count;
+                if (count > maybe[bucket]) too_many += count - maybe[bucket];
+            }
+            expect(too_few <= 1 && too_many <= 1, "{} of {}: {} recorded that were not counted, {} the other way",
+                   duration_name(static_cast<DurationKind>(kind)), tid, too_few, too_many);
+            expect(histograms[i].count() >= 10 || tid == static_cast<std::uint32_t>(::getpid()), "{} of {}: {}",
+                   duration_name(static_cast<DurationKind>(kind)), tid, histograms[i].count());
+        }
+    }
+    fmt::print("{} threads, {} ended, {} durations\n", last.threads.size(), last.ended, total);
+    for (const auto& tid : tids) expect(last.threads.contains(tid), "{} is missing", tid.load());
+    expect(last.ended == 2, "{} have ended, not 2", last.ended);
+    expect(total >= 400, "nothing is proved");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -223,8 +308,10 @@ int main(int argc, char** argv) {
         all();
     } else if (what == "watched") {
         watched();
+    } else if (what == "threads") {
+        threads();
     } else {
-        fmt::print(stderr, "usage: minimum_check all|watched\n");
+        fmt::print(stderr, "usage: minimum_check all|watched|threads\n");
         return 2;
     }
     return good ? 0 : 1;

@@ -129,6 +129,33 @@ BOOST_AUTO_TEST_CASE(a_thread_sleeps_and_is_woken_on_another_cpu) {
     BOOST_TEST(seen(counter, 0, HFTMON_DURATION_WAKEUP) == (Seen{0, 0}));
 }
 
+BOOST_AUTO_TEST_CASE(threads_by_themselves_and_those_that_they_create) {
+    constexpr Who kA = fair(11), kB = fair(12), kChild = fair(13);
+    Trace trace = Trace().cpu(0).at(0).runs(kA).at(100).identity(HFTMON_REC_FORK, kChild, "child", 11, 11);
+    trace.wakeup_new(kChild, 0).at(1000).to(kB).at(1500).to(kChild).at(1700).to(kA, kDies).at(1800).to(kB);
+    // A stranger gets the id; then A starts another process, which is not followed.
+    trace.at(1900).to(kChild).at(2000).to(kA, kDies).identity(HFTMON_REC_FORK, fair(14), "other", 14, 11);
+    DurationCounter counter(kClock);
+    counter.follow(Tid{kA.tid});
+    trace.each_event([&](const Event& event) { counter.apply(event); });
+    BOOST_REQUIRE(counter.threads().size() == 1u);
+    BOOST_REQUIRE(counter.ended().size() == 1u);
+    const ThreadHistograms &a = counter.threads().at(Tid{11}), &child = counter.ended().front();
+    BOOST_CHECK(child.tid == Tid{13});
+    BOOST_TEST(!a.ended);
+    BOOST_TEST(a[HFTMON_DURATION_OFF_CPU].count() == 2u);
+    BOOST_TEST(a[HFTMON_DURATION_ON_CPU].count() == 1u);  // the first began before it was seen
+    BOOST_TEST(a[HFTMON_DURATION_WAKEUP].count() == 0u);
+    BOOST_TEST(child.ended);
+    BOOST_TEST(child[HFTMON_DURATION_WAKEUP].count() == 1u);
+    BOOST_TEST(child[HFTMON_DURATION_RUN_QUEUE].count() == 1u);
+    BOOST_TEST(child[HFTMON_DURATION_ON_CPU].max().value >= 200);
+    BOOST_TEST(child[HFTMON_DURATION_OFF_CPU].count() == 0u);
+    BOOST_TEST(!ThreadHistograms::counts(HFTMON_DURATION_PREEMPTED));
+    BOOST_TEST(!ThreadHistograms::counts(HFTMON_DURATION_HARDIRQ));
+    BOOST_TEST(ThreadHistograms::counts(HFTMON_DURATION_OFF_CPU));
+}
+
 BOOST_AUTO_TEST_CASE(the_loss_of_the_cpu_is_no_wakeup) {
     Trace trace = Trace().cpu(0).at(0).runs(kIdle).at(5).to(kRt, 0).at(10).preempt(kHigh);
     trace.at(12).waking(kRt, 0).wakeup(kRt, 0);  // it is awake: of no consequence

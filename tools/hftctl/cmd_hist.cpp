@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include <thread>
 
 #include "hftmon/durations.hpp"
+#include "hftmon/event_text.hpp"
 #include "hftmon/merge.hpp"
 #include "hftmon/runs.hpp"
 #include "hftmon/session.hpp"
@@ -32,17 +34,20 @@ using hftmon::Error;
 using hftmon::ErrorCode;
 using hftmon::Histogram;
 using hftmon::Result;
+using hftmon::ThreadHistograms;
 using Clock = std::chrono::steady_clock;
 
 struct HistOptions {
     std::string path, cpus, duration;
-    std::vector<std::string> kinds;
+    std::vector<std::string> kinds, pids;
     bool per_cpu = false, as_json = false;
 };
 
 /// Histograms of each CPU, and how ticks become time.
 struct Counted {
     std::vector<std::pair<CpuId, std::unique_ptr<DurationHistograms>>> cpus;
+    std::vector<ThreadHistograms> threads;     ///< of those that were asked for
+    std::map<hftmon::Tid, std::string> names;  ///< of threads
     hftmon::TscClock clock;
     double seconds = 0;
     std::uint32_t kinds = 0;        ///< bits of DurationKind
@@ -83,12 +88,34 @@ Result<std::uint32_t> parse_kinds(const std::vector<std::string>& words) {
     return kinds;
 }
 
+/// Threads that exist, by name; later ones stand for earlier ones.
+void learn_names(const hftmon::CaptureThreads& list, Counted& counted) {
+    for (const auto& entry : list.entries) {
+        const std::string_view comm(entry.comm, ::strnlen(entry.comm, sizeof entry.comm));
+        counted.names[hftmon::Tid{entry.id.tid}] = comm;
+    }
+}
+
+Result<std::vector<hftmon::Tid>> parse_threads(const HistOptions& options) {
+    auto subjects = parse_subjects("--pid", options.pids);
+    if (!subjects) return subjects.error();
+    if (subjects->everybody)
+        return Error{ErrorCode::kInvalidArgument, 0, "--pid: not all threads can have histograms of their own",
+                     "name processes or threads"};
+    return std::move(subjects->tids);
+}
+
 Result<Counted> count_live(const HistOptions& options, std::uint32_t kinds) {
     hftmon::SessionOptions setup;
     setup.sources = 0;
     setup.durations = kinds;
     setup.ring_records = HFTMON_RING_MIN_RECORDS;
     setup.wakeup_records = HFTMON_RING_MIN_RECORDS / 2;
+    auto tids = parse_threads(options);
+    if (!tids) return tids.error();
+    setup.watched = *std::move(tids);
+    setup.thread_histograms = !setup.watched.empty();
+    setup.inherit_processes = false;  // each may take room, and be gone
     std::optional<hftmon::Nanoseconds> limit;
     if (!options.cpus.empty()) {
         auto list = parse_cpu_list("--cpu", options.cpus);
@@ -106,17 +133,32 @@ Result<Counted> count_live(const HistOptions& options, std::uint32_t kinds) {
     if (!session) return session.error();
     if (auto status = session->setup(setup); !status) return status.error();
     if (auto status = session->start(); !status) return status.error();
+    Counted counted;
+    const auto learn = [&]() -> hftmon::Status {
+        const auto list = session->threads();
+        if (!list) return list.error();
+        learn_names(*list, counted);
+        return hftmon::ok();
+    };
+    if (setup.thread_histograms) {
+        if (auto status = learn(); !status) return status.error();
+    }
     const auto start = Clock::now();
     while (!stop_requested() && !(limit && Clock::now() - start >= *limit)) {
         const auto left = limit ? *limit - (Clock::now() - start) : hftmon::Nanoseconds(100'000'000);
         std::this_thread::sleep_for(
             std::clamp<hftmon::Nanoseconds>(left, hftmon::Nanoseconds(0), hftmon::Nanoseconds(100'000'000)));
     }
-    Counted counted;
     counted.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     for (const auto& ring : session->rings()) {
         auto& [cpu, histograms] = counted.cpus.emplace_back(ring.cpu(), std::make_unique<DurationHistograms>());
         if (auto status = session->durations(cpu, *histograms); !status) return status.error();
+    }
+    if (setup.thread_histograms) {
+        auto threads = session->thread_durations();
+        if (!threads) return threads.error();
+        counted.threads = *std::move(threads);
+        (void)learn();  // of those that are new; without it they have no names
     }
     const auto info = session->info();
     if (!info) return info.error();
@@ -136,6 +178,20 @@ Result<Counted> count_capture(const HistOptions& options, std::uint32_t kinds) {
     }
     Counted counted;
     hftmon::DurationCounter counter(capture->clock());
+    const auto tids = parse_threads(options);
+    if (!tids) return tids.error();
+    for (const auto& list : capture->threads()) {
+        learn_names(list, counted);
+        for (const auto& entry : list.entries) {
+            const auto is_asked = [&](hftmon::Tid tid) {
+                return tid.value == entry.id.tid || tid.value == entry.id.tgid;
+            };
+            if (std::ranges::any_of(*tids, is_asked)) counter.follow(hftmon::Tid{entry.id.tid});
+        }
+    }
+    if (!tids->empty() && counter.threads().empty())
+        return Error{ErrorCode::kNotFound, 0, fmt::format("{} knows no such process or thread", options.path),
+                     "hftctl dump shows who was there"};
     std::map<CpuId, std::uint64_t> next;  // position
     std::optional<hftmon::TscTime> first;
     hftmon::TscTime last{};
@@ -153,6 +209,8 @@ Result<Counted> count_capture(const HistOptions& options, std::uint32_t kinds) {
     });
     for (const CpuId cpu : capture->meta().cpus)
         counted.cpus.emplace_back(cpu, std::make_unique<DurationHistograms>(counter.of(cpu)));
+    counted.threads = counter.ended();
+    for (const auto& [tid, histograms] : counter.threads()) counted.threads.push_back(histograms);
     counted.clock = capture->clock();
     if (first) counted.seconds = static_cast<double>(counted.clock.to_ns(last - *first).count()) / 1e9;
     counted.kinds = kinds & countable_durations(capture->meta());
@@ -166,35 +224,70 @@ std::string microseconds(hftmon::TscTicks ticks, const hftmon::TscClock& clock) 
     return fmt::format("{}{:.{}f}", ticks == Histogram::kLongest ? ">" : "", us, us < 100 ? 1 : 0);
 }
 
-void print_table(const DurationHistograms& histograms, const Counted& counted) {
+void print_head() {
     fmt::print("{:<10}{:>12}", "us", "count");
     for (const Quantile& quantile : kQuantiles) fmt::print("{:>11}", quantile.name);
     fmt::print("\n");
-    for_each_kind(counted.kinds, [&](DurationKind kind) {
-        const Histogram& histogram = histograms.of[kind];
-        fmt::print("{:<10}{:>12}", duration_name(kind), histogram.count());
-        for (const Quantile& quantile : kQuantiles) {
-            fmt::print("{:>11}",
-                       histogram.count() == 0 ? "-" : microseconds(histogram.quantile(quantile.share), counted.clock));
-        }
-        fmt::print("\n");
-    });
+}
+
+void print_row(DurationKind kind, const Histogram& histogram, const hftmon::TscClock& clock) {
+    fmt::print("{:<10}{:>12}", duration_name(kind), histogram.count());
+    for (const Quantile& quantile : kQuantiles)
+        fmt::print("{:>11}", histogram.count() == 0 ? "-" : microseconds(histogram.quantile(quantile.share), clock));
+    fmt::print("\n");
+}
+
+void print_threads(const Counted& counted) {
+    for (const ThreadHistograms& thread : counted.threads) {
+        const auto name = counted.names.find(thread.tid);
+        fmt::print("\nthread {}{}{}\n", thread.tid.value,
+                   name == counted.names.end() ? "" : " " + hftmon::quote_comm(name->second),
+                   thread.ended ? ", which has ended" : "");
+        print_head();
+        for_each_kind(counted.kinds, [&](DurationKind kind) {
+            if (ThreadHistograms::counts(kind)) print_row(kind, thread[kind], counted.clock);
+        });
+    }
+    if (counted.threads.empty()) fmt::print("\nnone of their durations has ended meanwhile\n");
+    std::uint64_t no_slot = 0;
+    for (const auto& [cpu, histograms] : counted.cpus) no_slot += histograms->no_slot;
+    if (no_slot != 0)
+        fmt::print("\nsome threads found no room for histograms of their own (thread_slots of the module)\n");
+}
+
+void print_table(const DurationHistograms& histograms, const Counted& counted) {
+    print_head();
+    for_each_kind(counted.kinds, [&](DurationKind kind) { print_row(kind, histograms.of[kind], counted.clock); });
     if (histograms.missed != 0) fmt::print("at least {} durations of threads were missed\n", histograms.missed);
+}
+
+nlohmann::ordered_json to_json(const Histogram& histogram, const hftmon::TscClock& clock) {
+    nlohmann::ordered_json json{{"count", histogram.count()}};
+    for (const Quantile& quantile : kQuantiles)
+        json[std::string(quantile.name) + "_ns"] =
+            histogram.count() == 0 ? nlohmann::ordered_json()
+                                   : nlohmann::ordered_json(clock.to_ns(histogram.quantile(quantile.share)).count());
+    return json;
 }
 
 nlohmann::ordered_json to_json(const DurationHistograms& histograms, const Counted& counted) {
     nlohmann::ordered_json json;
     for_each_kind(counted.kinds, [&](DurationKind kind) {
-        const Histogram& histogram = histograms.of[kind];
-        auto& entry = json[std::string(duration_name(kind))];
-        entry["count"] = histogram.count();
-        for (const Quantile& quantile : kQuantiles)
-            entry[std::string(quantile.name) + "_ns"] =
-                histogram.count() == 0
-                    ? nlohmann::ordered_json()
-                    : nlohmann::ordered_json(counted.clock.to_ns(histogram.quantile(quantile.share)).count());
+        json[std::string(duration_name(kind))] = to_json(histograms.of[kind], counted.clock);
     });
     json["missed"] = histograms.missed;
+    json["no_slot"] = histograms.no_slot;
+    return json;
+}
+
+nlohmann::ordered_json to_json(const ThreadHistograms& thread, const Counted& counted) {
+    const auto name = counted.names.find(thread.tid);
+    nlohmann::ordered_json json{{"tid", thread.tid.value}, {"comm", nullptr}, {"ended", thread.ended}};
+    if (name != counted.names.end()) json["comm"] = name->second;
+    for_each_kind(counted.kinds, [&](DurationKind kind) {
+        if (ThreadHistograms::counts(kind))
+            json[std::string(duration_name(kind))] = to_json(thread[kind], counted.clock);
+    });
     return json;
 }
 
@@ -213,7 +306,9 @@ void print(const Counted& counted, const HistOptions& options) {
                 json["cpus"].push_back(std::move(entry));
             }
         }
-        fmt::print("{}\n", json.dump(2));
+        if (!options.pids.empty()) json["threads"] = nlohmann::ordered_json::array();
+        for (const ThreadHistograms& thread : counted.threads) json["threads"].push_back(to_json(thread, counted));
+        fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
         return;
     }
     fmt::print("{} CPU{}, {:.1f} s; a value is at most 1/32 too large\n", counted.cpus.size(),
@@ -221,6 +316,7 @@ void print(const Counted& counted, const HistOptions& options) {
     for_each_kind(counted.unavailable,
                   [&](DurationKind kind) { fmt::print("{}: not available, {}\n", duration_name(kind), counted.why); });
     print_table(all, counted);
+    if (!options.pids.empty()) print_threads(counted);
     if (!options.per_cpu) return;
     for (const auto& [cpu, histograms] : counted.cpus) {
         fmt::print("\nCPU {}\n", cpu.value);
@@ -231,6 +327,11 @@ void print(const Counted& counted, const HistOptions& options) {
 int run_hist(const HistOptions& options) {
     const auto kinds = parse_kinds(options.kinds);
     if (!kinds) return report(kinds.error());
+    const bool has_kind = (*kinds >> HFTMON_THREAD_DURATION_FIRST & ((1u << HFTMON_THREAD_DURATIONS) - 1)) != 0;
+    if (!options.pids.empty() && !has_kind) {
+        return report({ErrorCode::kInvalidArgument, 0, "--pid: none of these kinds is counted by thread",
+                       "wakeup, run_queue, on_cpu, off_cpu are"});
+    }
     if (!options.path.empty() && (!options.cpus.empty() || !options.duration.empty())) {
         return report(
             {ErrorCode::kInvalidArgument, 0,
@@ -252,6 +353,15 @@ void add_hist(CLI::App& app, Invocation& invocation) {
         command->add_option(names, value, help)->type_name(type)->check(not_empty());
     };
     text("-i,--input,FILE", options->path, "Of a capture file (default: live, counted in the kernel)", "");
+    command
+        ->add_option("-p,--pid", options->pids,
+                     "Each of these threads, or of the threads of these processes and those that they\n"
+                     "start meanwhile, too: wakeup, run_queue, on_cpu, off_cpu")
+        ->type_name("PID[,PID]")
+        ->delimiter(',')
+        ->check(not_empty())
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
     text("-C,--cpu", options->cpus, "These CPUs only, e.g. 0-3,7 (default: all)", "CPUS");
     text("-d,--duration", options->duration, "Stop after this time, e.g. 10s (default: Ctrl-C)", "TIME");
     add_list(*command, "-k,--kind", options->kinds,

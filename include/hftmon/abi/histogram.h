@@ -64,13 +64,47 @@ struct hftmon_histogram {
  * struct hftmon_histograms - what one CPU has counted (HFTMON_MMAP_HISTOGRAMS)
  * @missed: durations of threads that could not be counted here: their beginning
  *          was overwritten by another thread's in the table of threads
+ * @no_slot: durations of watched threads that were not counted by thread, for want of
+ *          room: see struct hftmon_thread_histograms
  * @of:     by enum hftmon_duration; kinds to come are appended. A mapping may be
  *          shorter than the kernel's, in pages
  */
 struct hftmon_histograms {
 	__u64 missed;
-	__u64 reserved[7];
+	__u64 no_slot;
+	__u64 reserved[6];
 	struct hftmon_histogram of[HFTMON_DURATION_COUNT];
+};
+
+/* Kinds that are counted by thread, too: WAKEUP, RUN_QUEUE, ON_CPU, OFF_CPU. */
+#define HFTMON_THREAD_DURATION_FIRST HFTMON_DURATION_WAKEUP
+#define HFTMON_THREAD_DURATIONS 4u
+
+enum hftmon_thread_state {
+	HFTMON_THREAD_FREE = 0,
+	HFTMON_THREAD_LIVE = 1,		/* of that thread, which lives */
+	HFTMON_THREAD_ENDED = 2		/* it has died, or was not watched for a time */
+};
+
+/**
+ * struct hftmon_thread_histograms - of one watched thread, on all CPUs of all sessions
+ *	(HFTMON_MMAP_THREAD_HISTOGRAMS)
+ * @tid:      constant once @state is LIVE
+ * @state:    enum hftmon_thread_state
+ * @sessions: bit hftmon_info.thread_bit: the session has watched it since it began
+ * @of:       by kind, from HFTMON_THREAD_DURATION_FIRST on
+ *
+ * The table belongs to the module, as other histograms do: it also has the threads that
+ * other sessions watch, counts only grow, and a session looks at what has been added
+ * since it began. A thread may have more than one entry, of which one is LIVE.
+ */
+struct hftmon_thread_histograms {
+	__u32 tid;
+	__u32 state;
+	__u32 sessions;
+	__u32 reserved0;
+	__u64 reserved[6];
+	struct hftmon_histogram of[HFTMON_THREAD_DURATIONS];
 };
 
 /* The bucket that counts a value. */

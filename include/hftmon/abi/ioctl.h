@@ -74,7 +74,9 @@ struct hftmon_info {
 	__u64 sources_active;		/* what this session records */
 	__u32 durations_available;	/* bits of enum hftmon_duration */
 	__u32 durations_active;		/* what is counted for this session */
-	__u64 reserved[3];
+	__u32 thread_slots;		/* with HFTMON_SETUP_THREADS: length of the table */
+	__u32 thread_bit;		/* likewise: which of their `sessions` is this one's */
+	__u64 reserved[2];
 };
 
 /**
@@ -125,6 +127,7 @@ struct hftmon_setup {
 #define HFTMON_SETUP_INHERIT_THREADS	0x2u	/* new threads of a watched one are watched */
 #define HFTMON_SETUP_INHERIT_PROCESSES	0x4u	/* so are its child processes */
 #define HFTMON_SETUP_WHOLE		0x8u	/* everything is recorded on all CPUs */
+#define HFTMON_SETUP_THREADS		0x10u	/* watched threads have histograms of their own */
 
 enum hftmon_watch_op {
 	HFTMON_WATCH_ADD = 0,

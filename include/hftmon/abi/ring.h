@@ -96,7 +96,9 @@ enum hftmon_mmap_region {
 	HFTMON_MMAP_HISTOGRAMS = 3,	/* struct hftmon_histograms, whole pages */
 	/* Of CPU 0, whatever CPUs the session has: arrays of struct hftmon_stack. */
 	HFTMON_MMAP_KERNEL_STACKS = 4,	/* EPERM where the file was opened without CAP_SYSLOG */
-	HFTMON_MMAP_USER_STACKS = 5
+	HFTMON_MMAP_USER_STACKS = 5,
+	/* Likewise: array of struct hftmon_thread_histograms, whole pages. */
+	HFTMON_MMAP_THREAD_HISTOGRAMS = 6
 };
 
 #define HFTMON_MMAP_CPU_SHIFT 44

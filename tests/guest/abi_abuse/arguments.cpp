@@ -110,7 +110,7 @@ void setups() {
     const std::vector<Case> cases = {
         {"an unknown mode", EINVAL, [](auto& s) { s.mode = 2; }},
         {"an absurd mode", EINVAL, [](auto& s) { s.mode = ~0u; }},
-        {"an unknown flag", EINVAL, [](auto& s) { s.flags = 16; }},
+        {"an unknown flag", EINVAL, [](auto& s) { s.flags = 32; }},
         {"whole CPUs, and all of them", EINVAL,
          [&](auto& s) { whole(s, one, 8, HFTMON_SETUP_WATCH | HFTMON_SETUP_WHOLE); }},
         {"inheritance of nobody", EINVAL, [](auto& s) { s.flags = HFTMON_SETUP_INHERIT_THREADS; }},
@@ -122,6 +122,13 @@ void setups() {
          [&](auto& s) {
              mask(s, two, 8);
              whole(s, one, 8, HFTMON_SETUP_WATCH);
+         }},
+        {"histograms of threads, and watches none", EINVAL,
+         [&](auto& s) { s.flags = HFTMON_SETUP_THREADS, s.durations = HFTMON_DURATION_ALL; }},
+        {"histograms of threads, and counts none", EINVAL,
+         [&](auto& s) {
+             s.flags = HFTMON_SETUP_WATCH | HFTMON_SETUP_THREADS;
+             s.durations = HFTMON_DURATION_BIT(HFTMON_DURATION_PREEMPTED);
          }},
         {"whole CPUs in 12 bytes", EINVAL, [&](auto& s) { whole(s, one, 12, HFTMON_SETUP_WATCH); }},
         {"whole CPUs at a null pointer", EFAULT, [&](auto& s) { whole(s, nullptr, 8, HFTMON_SETUP_WATCH); }},

@@ -16,6 +16,7 @@ void states();
 void mappings();
 /// Mappings that outlive what they belong to.
 void stack_tables();
+void thread_tables();
 void afterlife();
 /// Those of durations that the kernel counts.
 void histograms();

@@ -15,6 +15,7 @@ int main() {
     states();
     mappings();
     stack_tables();
+    thread_tables();
     afterlife();
     histograms();
     lying_reader();

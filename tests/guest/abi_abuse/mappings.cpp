@@ -72,7 +72,9 @@ void mappings() {
                "histograms of a session without");
     expect_map(ENXIO, device, HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_USER_STACKS), kPage, kRead, MAP_SHARED,
                "stacks of a session without");
-    for (const unsigned region : {6u, 7u, 15u}) {
+    expect_map(ENXIO, device, HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_THREAD_HISTOGRAMS), kPage, kRead, MAP_SHARED,
+               "histograms of threads of a session without");
+    for (const unsigned region : {7u, 8u, 15u}) {
         expect_map(EINVAL, device, HFTMON_MMAP_OFFSET(0, region), kPage, kRead, MAP_SHARED,
                    fmt::format("region {}", region));
     }
@@ -121,6 +123,53 @@ void mappings() {
     verdict(signal_of([&] { touch(reader.get()); }) == SIGSEGV, "nor the reader page");
     verdict(signal_of([&] { *static_cast<volatile char*>(control.get()) = 1; }) == SIGSEGV,
             "writing to the control page kills");
+}
+
+void thread_tables() {
+    Device device;
+    auto setup = good_setup();
+    setup.durations = HFTMON_DURATION_BIT(HFTMON_DURATION_ON_CPU);
+    setup.flags = HFTMON_SETUP_WATCH | HFTMON_SETUP_WHOLE | HFTMON_SETUP_THREADS;
+    constexpr auto kAt = HFTMON_MMAP_OFFSET(0, HFTMON_MMAP_THREAD_HISTOGRAMS);
+    constexpr int kRead = PROT_READ, kWrite = PROT_READ | PROT_WRITE;
+    expect_map(ENXIO, device, kAt, kPage, kRead, MAP_SHARED, "histograms of threads before SETUP");
+    expect(0, device.call(HFTMON_IOC_SETUP, &setup), "SETUP with histograms of threads");
+    auto info = sized<hftmon_info>();
+    expect(0, device.call(HFTMON_IOC_INFO, &info), "INFO");
+    verdict(info.thread_slots >= 1 && info.thread_slots <= 254, fmt::format("there are {} slots", info.thread_slots));
+    const std::size_t bytes = (info.thread_slots * sizeof(hftmon_thread_histograms) + kPage - 1) / kPage * kPage;
+    expect_map(EPERM, device, kAt, bytes, kWrite, MAP_SHARED, "writable histograms of threads");
+    expect_map(EPERM, device, kAt, bytes, kRead | PROT_EXEC, MAP_SHARED, "executable ones");
+    expect_map(EINVAL, device, kAt, bytes, kRead, MAP_PRIVATE, "private ones");
+    expect_map(EINVAL, device, kAt, bytes + kPage, kRead, MAP_SHARED, "more of them than there are");
+    expect_map(EINVAL, device, kAt + kPage, kPage, kRead, MAP_SHARED, "their second page");
+    expect_map(ENXIO, device, kAt + HFTMON_MMAP_OFFSET(1, 0), kPage, kRead, MAP_SHARED, "those of another CPU");
+    const Map map(device.fd(), kAt, bytes, kRead);
+    verdict(map.mapped(), "they are mapped");
+    if (!map.mapped()) return;
+    expect(0, device.call(HFTMON_IOC_START), "START");
+    auto watch = sized<hftmon_watch>();
+    watch.tid = static_cast<std::uint32_t>(::gettid());
+    expect(0, device.call(HFTMON_IOC_WATCH, &watch), "WATCH of this thread, while it runs");
+    for (int i = 0; i < 50; ++i) ::usleep(1000);
+    {
+        Device other;  // shares the table, which outlives it
+        expect(0, other.call(HFTMON_IOC_SETUP, &setup), "SETUP of another session with them");
+        expect(0, other.call(HFTMON_IOC_START), "START of it");
+    }
+    expect(0, device.call(HFTMON_IOC_STOP), "STOP");
+    const auto* table = static_cast<const hftmon_thread_histograms*>(map.get());
+    std::uint32_t mine = 0, others = 0;
+    std::uint64_t count = 0;
+    for (std::uint32_t slot = 0; slot < info.thread_slots; ++slot) {
+        if (table[slot].state == HFTMON_THREAD_FREE) continue;
+        const bool is_mine = table[slot].tid == watch.tid && table[slot].state == HFTMON_THREAD_LIVE;
+        ++(is_mine ? mine : others);
+        for (const auto one : table[slot].of[HFTMON_DURATION_ON_CPU - HFTMON_THREAD_DURATION_FIRST].counts)
+            count += one;
+    }
+    verdict(mine == 1 && others == 0 && count >= 50,
+            fmt::format("one slot is this thread's, {} times on a CPU, {} are others'", count, others));
 }
 
 void stack_tables() {

@@ -42,6 +42,9 @@ void storm() {
                             setup.ring_records = HFTMON_RING_MIN_RECORDS << (random() % 3);
                             setup.wakeup_records = HFTMON_MIN_WAKEUP_RECORDS;
                             if (random() % 2 == 0) setup.flags = HFTMON_SETUP_WATCH | HFTMON_SETUP_INHERIT_THREADS;
+                            if (random() % 2 == 0) setup.durations = HFTMON_DURATION_ALL;
+                            if (setup.flags != 0 && setup.durations != 0 && random() % 2 == 0)
+                                setup.flags |= HFTMON_SETUP_THREADS;
                             result = device.call(HFTMON_IOC_SETUP, &setup);
                             break;
                         }
