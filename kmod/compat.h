@@ -158,6 +158,13 @@ static __always_inline bool local_try_cmpxchg(local_t *word, long *old, long new
 #endif
 #define HFTMON_HAVE_NEWTASK (HAVE_task_newtask || HAVE_task_newtask_u64)
 
+/* A thread may keep itself on its CPU since 5.11. */
+#if HAVE_MIGRATION_DISABLED
+#define hftmon_migration_disabled(task) ((task)->migration_disabled != 0)
+#else
+#define hftmon_migration_disabled(task) false
+#endif
+
 /* task->__state was task->state, and long, before 5.14. */
 #if HAVE_TASK_STATE_WORD
 #define hftmon_task_state(task) READ_ONCE((task)->__state)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Finds the kernel's tracepoints by name and hooks those that sessions use. */
+/* Finds the kernel's tracepoints and functions by name and hooks those that sessions use. */
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
 #include "hook.h"
+#include "kernel_function.h"
 #include "probes.h"
+#include "run_queue.h"
 #include "running.h"
 
 struct hook {
@@ -18,6 +20,8 @@ struct hook {
 /**
  * struct source - one bit of a session's mask
  * @hooks: the tracepoint, or the entry/exit pair, of the source; none, of stacks
+ * @functions: in place of them, of a source that no tracepoint tells
+ * @hooked: called behind them; 0 or a negative errno, then the source is not hooked
  * @known: this build knows the kernel's prototypes
  * @users: running sessions that record it, or count durations by it
  * @state: enum hftmon_source_state
@@ -25,6 +29,8 @@ struct hook {
  */
 struct source {
 	struct hook hooks[2];
+	const struct hftmon_kernel_functions *functions;
+	int (*hooked)(void);
 	bool known;
 	unsigned int users;
 	u32 state;
@@ -109,6 +115,14 @@ static struct source sources[HFTMON_SOURCE_COUNT] = {
 	[HFTMON_SOURCE_STACK_SWITCH] = { .known = IS_ENABLED(CONFIG_STACKTRACE) },
 	[HFTMON_SOURCE_STACK_WAKING] = { .known = IS_ENABLED(CONFIG_STACKTRACE) },
 	[HFTMON_SOURCE_STACK_SPIKE] = { .known = IS_ENABLED(CONFIG_STACKTRACE) },
+	[HFTMON_SOURCE_SCHED_UPDATE_NR_RUNNING] = {
+		.hooks = { HOOK(sched_update_nr_running_tp) },
+		.hooked = hftmon_run_queue_learn,
+		.known = HAVE_sched_update_nr_running_tp },
+	[HFTMON_SOURCE_AFFINE_MOVE_TASK] = {
+		.functions = &hftmon_affinity_functions, .known = true },
+	[HFTMON_SOURCE_THROTTLE_CFS_RQ] = {
+		.functions = &hftmon_throttle_functions, .known = true },
 };
 
 /* Of no session: what keeps the threads that are watched known; see watch.c. */
@@ -117,7 +131,7 @@ static struct hook thread_hooks[] = {
 	{ .name = "sched_process_exec", .probe = hftmon_probe_watch_exec },
 };
 
-/* A source of one tracepoint has no second hook, one of stacks has none. */
+/* A source of one tracepoint has no second hook, one of stacks or functions has none. */
 #define for_each_hook(hook, source) \
 	for (hook = (source)->hooks; \
 	     hook < (source)->hooks + ARRAY_SIZE((source)->hooks) && hook->name; hook++)
@@ -139,7 +153,18 @@ static void find_hook(struct tracepoint *tp, void *unused)
 	}
 }
 
-/** hftmon_hook_init() - look all tracepoints up; once, at load */
+static void find_functions(struct source *source)
+{
+	int err = source->functions->find();
+
+	if (err == -ENOENT)
+		source->state = HFTMON_SOURCE_MISSING;
+	else if (err)
+		source->state = HFTMON_SOURCE_FAILED;
+	source->error = err == -ENOENT ? 0 : -err;
+}
+
+/** hftmon_hook_init() - look all tracepoints and functions up; once, at load */
 void hftmon_hook_init(void)
 {
 	struct source *source;
@@ -152,6 +177,8 @@ void hftmon_hook_init(void)
 			if (!hook->tracepoint)
 				source->state = HFTMON_SOURCE_MISSING;
 		}
+		if (source->functions)
+			find_functions(source);
 	}
 }
 
@@ -181,6 +208,8 @@ static void unhook(struct source *source, const struct hook *end)
 {
 	struct hook *hook;
 
+	if (source->functions)
+		source->functions->unhook();
 	for_each_hook(hook, source) {
 		if (hook == end)
 			break;
@@ -193,15 +222,22 @@ static int hook_source(struct source *source)
 	struct hook *hook;
 	int err;
 
+	if (source->functions)
+		return source->functions->hook();
 	for_each_hook(hook, source) {
 		err = tracepoint_probe_register(hook->tracepoint, hook->probe, hook->data);
-		if (err) {
-			unhook(source, hook);
-			hftmon_hook_synchronize();
-			return err;
-		}
+		if (err)
+			goto err_unhook;
 	}
+	err = source->hooked ? source->hooked() : 0;
+	if (err)
+		goto err_unhook;
 	return 0;
+
+err_unhook:
+	unhook(source, hook);
+	hftmon_hook_synchronize();
+	return err;
 }
 
 /**
@@ -255,6 +291,8 @@ void hftmon_unhook_sources(u64 mask)
 	hftmon_hook_synchronize();
 	if (!sources[HFTMON_SOURCE_SCHED_SWITCH].users)
 		hftmon_running_forget();
+	if (!sources[HFTMON_SOURCE_SCHED_UPDATE_NR_RUNNING].users)
+		hftmon_run_queue_forget();
 }
 
 /**

@@ -11,6 +11,7 @@
 #include "governor.h"
 #include "hook.h"
 #include "hotplug.h"
+#include "run_queue.h"
 #include "session.h"
 
 static int __init hftmon_init(void)
@@ -53,6 +54,7 @@ static void __exit hftmon_exit(void)
 	hftmon_hotplug_exit();
 	hftmon_governor_exit();
 	hftmon_sessions_exit();
+	hftmon_run_queue_exit();
 }
 
 module_init(hftmon_init);

@@ -24,6 +24,10 @@ void hftmon_probe_sched_move_numa(void *data, struct task_struct *task, int from
 void hftmon_probe_sched_swap_numa(void *data, struct task_struct *task, int cpu,
 				  struct task_struct *other, int other_cpu);
 
+/* probe_run_queue.c */
+struct rq;
+void hftmon_probe_sched_update_nr_running_tp(void *data, struct rq *rq, int change);
+
 /* probe_task.c */
 void hftmon_probe_sched_process_fork(void *data, struct task_struct *parent,
 				     struct task_struct *child);

@@ -103,6 +103,16 @@ struct PriorityEvent {
 struct NeedReschedEvent { Tid tid; CpuId cpu; bool lazy; };
 struct BlockedEvent { bool iowait; Tid tid; Nanoseconds length; };
 struct NumaEvent { Tid tid, swapped; CpuId from, to; };
+/// How many threads a CPU's run queue holds has changed.
+struct RunQueueEvent {
+    static constexpr std::uint32_t kUnknown = 0xffff'ffff;
+    CpuId cpu;            ///< whose queue; any CPU may change it
+    std::uint32_t count;  ///< threads in it now, who runs among them; kUnknown: see abi/payload.h
+    std::int32_t change;
+};
+struct AffinityEvent { Tid tid; std::uint32_t cpus; CpuId first, last; };  ///< how many CPUs, the lowest, the highest
+/// queue: the same number for one cgroup on one CPU.
+struct ThrottleEvent { bool throttled; std::uint32_t queue; };
 struct IpiSendEvent {
     CpuId first;          ///< the lowest of the CPUs that are interrupted
     std::uint32_t count;  ///< of all that are
@@ -174,7 +184,7 @@ using EventBody =
                  SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent, HrtimerEvent, PriorityEvent,
                  NeedReschedEvent, BlockedEvent, NumaEvent, IpiSendEvent, TlbFlushEvent, CpuFrequencyEvent, SignalEvent,
                  SpikeEvent, HrtimerStartEvent, FunctionEvent, NapiEvent, PacketEvent, BlockEvent, SyscallEvent,
-                 ShedEvent, StackEvent, DurationEvent>;
+                 ShedEvent, StackEvent, DurationEvent, RunQueueEvent, AffinityEvent, ThrottleEvent>;
 
 struct Event {
     EventHeader header;

@@ -57,6 +57,9 @@ public:
     void apply(const EventHeader& header, const NeedReschedEvent&) { admit(header); }
     void apply(const EventHeader& header, const BlockedEvent&) { admit(header); }
     void apply(const EventHeader& header, const NumaEvent&) { admit(header); }
+    void apply(const EventHeader& header, const RunQueueEvent&) { admit(header); }
+    void apply(const EventHeader& header, const AffinityEvent&) { admit(header); }
+    void apply(const EventHeader& header, const ThrottleEvent&) { admit(header); }
     void apply(const EventHeader& header, const IpiSendEvent&) { admit(header); }
     void apply(const EventHeader& header, const TlbFlushEvent&) { admit(header); }
     void apply(const EventHeader& header, const CpuFrequencyEvent&) { admit(header); }

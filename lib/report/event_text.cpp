@@ -137,6 +137,16 @@ public:
         put("{}", function(e.function));
         if (e.object != 0) put(" object={:#x}", e.object);
     }
+    void operator()(const RunQueueEvent& e) {
+        put("nr_running cpu={} nr_running={} change={:+}", e.cpu.value,
+            e.count == RunQueueEvent::kUnknown ? "?" : fmt::to_string(e.count), e.change);
+    }
+    void operator()(const AffinityEvent& e) {
+        put("affinity {} cpus={} first={} last={}", thread("", e.tid), e.cpus, e.first.value, e.last.value);
+    }
+    void operator()(const ThrottleEvent& e) {
+        put("{} queue={:08x}", e.throttled ? "cfs_throttle" : "cfs_unthrottle", e.queue);
+    }
     void operator()(const NapiEvent& e) { put("napi_poll ifindex={} work={} budget={}", e.ifindex, e.work, e.budget); }
     void operator()(const PacketEvent& e) {
         static constexpr std::string_view kNames[] = {"netif_receive_skb", "net_dev_queue", "net_dev_start_xmit"};

@@ -106,6 +106,17 @@ static void records(void)
 	FIELD(hftmon_need_resched, cpu);
 	FIELD(hftmon_need_resched, lazy);
 
+	TYPE(hftmon_nr_running);
+	FIELD(hftmon_nr_running, cpu);
+	FIELD(hftmon_nr_running, count);
+	FIELD(hftmon_nr_running, change);
+	TYPE(hftmon_affinity);
+	FIELD(hftmon_affinity, tid);
+	FIELD(hftmon_affinity, cpus);
+	FIELD(hftmon_affinity, first_cpu);
+	FIELD(hftmon_affinity, last_cpu);
+	TYPE(hftmon_throttle);
+	FIELD(hftmon_throttle, queue);
 	TYPE(hftmon_blocked);
 	FIELD(hftmon_blocked, tid);
 	FIELD(hftmon_blocked, ns);
@@ -396,6 +407,10 @@ static void numbers(void)
 	VALUE(HFTMON_REC_SCHED_MIGRATE);
 	VALUE(HFTMON_REC_SCHED_PI_SETPRIO);
 	VALUE(HFTMON_REC_SCHED_NEED_RESCHED);
+	VALUE(HFTMON_REC_NR_RUNNING);
+	VALUE(HFTMON_REC_AFFINITY);
+	VALUE(HFTMON_REC_CFS_THROTTLE);
+	VALUE(HFTMON_REC_CFS_UNTHROTTLE);
 	VALUE(HFTMON_REC_SCHED_BLOCKED);
 	VALUE(HFTMON_REC_SCHED_IOWAIT);
 	VALUE(HFTMON_REC_SCHED_NUMA);

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Durations counted in the kernel agree with records and with /proc.
-# timeout: 240
+# timeout: 400
 # module: loaded
-# shellcheck source=tests/guest/lib.sh disable=SC2016
+# shellcheck source=tests/guest/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/lib.sh"
 
 busy
@@ -53,7 +53,9 @@ told_of_no_room() {
 	hftctl hist -p "$process" -d 5s >"$WORK/little" && grep -q 'thread_slots of the module' "$WORK/little"
 }
 check "with little room others are not told, and that is" wait_for 120 told_of_no_room
-is "as many as there is room for are" "$(grep -c '^thread ' "$WORK/little")" 2
+# One of the two may have ended before the first look.
+at_least "as many as there is room for are" "$(grep -c '^thread ' "$WORK/little")" 1
+at_most "and no more" "$(grep -c '^thread ' "$WORK/little")" 2
 echo 64 >/sys/module/hftmon/parameters/thread_slots
 check "by thread, of a capture" bash -c '"$1" record -d 3s -o "$2" 2>/dev/null && "$1" hist -i "$2" -p "$3" --json' - \
 	"$BIN/hftctl" "$WORK/threads.hft" "$process"

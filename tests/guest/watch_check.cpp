@@ -61,6 +61,7 @@ std::array<std::uint32_t, 2> named(const Record& record) {
         case HFTMON_REC_SCHED_BLOCKED:
         case HFTMON_REC_SCHED_IOWAIT: return {record.blocked.tid};
         case HFTMON_REC_SCHED_NUMA: return {record.numa.tid, record.numa.swapped_tid};
+        case HFTMON_REC_AFFINITY: return {record.affinity.tid};
         case HFTMON_REC_SIGNAL_GENERATE: return {record.signal.tid};
         default: return {};
     }

@@ -279,6 +279,33 @@ BOOST_AUTO_TEST_CASE(priorities_and_what_makes_threads_wait) {
     BOOST_TEST(numa.to == CpuId{66});
 }
 
+BOOST_AUTO_TEST_CASE(run_queues) {
+    auto run = sample_run(HFTMON_REC_NR_RUNNING);
+    run[0].nr_running = {.cpu = 66, .count = 3, .change = -2, .reserved = 0};
+    const auto queue = std::get<RunQueueEvent>(good(run).body);
+    BOOST_TEST(queue.cpu == CpuId{66});
+    BOOST_TEST(queue.count == 3u);
+    BOOST_TEST(queue.change == -2);
+    run[0].nr_running.count = HFTMON_NR_RUNNING_UNKNOWN;
+    BOOST_TEST(std::get<RunQueueEvent>(good(run).body).count == RunQueueEvent::kUnknown);
+
+    run = sample_run(HFTMON_REC_AFFINITY);
+    run[0].affinity = {.tid = 5, .cpus = 2, .first_cpu = 1, .last_cpu = 66};
+    const auto affinity = std::get<AffinityEvent>(good(run).body);
+    BOOST_TEST(affinity.tid == Tid{5});
+    BOOST_TEST(affinity.cpus == 2u);
+    BOOST_TEST(affinity.first == CpuId{1});
+    BOOST_TEST(affinity.last == CpuId{66});
+
+    for (const bool throttled : {false, true}) {
+        run = sample_run(throttled ? HFTMON_REC_CFS_THROTTLE : HFTMON_REC_CFS_UNTHROTTLE);
+        run[0].throttle = {.queue = 0x8000'0001, .reserved0 = 0, .reserved1 = 0};
+        const auto throttle = std::get<ThrottleEvent>(good(run).body);
+        BOOST_TEST(throttle.throttled == throttled);
+        BOOST_TEST(throttle.queue == 0x8000'0001u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(what_one_cpu_does_to_others) {
     auto run = sample_run(HFTMON_REC_IPI_SEND);
     run[0].ipi_send = {.first_cpu = 66, .count = 5, .cpus = 0b10100};
@@ -441,7 +468,7 @@ BOOST_AUTO_TEST_CASE(runs_that_are_not_whole) {
 
 BOOST_AUTO_TEST_CASE(types_of_a_newer_module_are_told_from_damage) {
     Event event;
-    for (const unsigned type : {unsigned{HFTMON_REC_TYPE_END}, 8u, 9u, 29u, 65535u}) {
+    for (const unsigned type : {unsigned{HFTMON_REC_TYPE_END}, 8u, 9u, 39u, 65535u}) {
         const Decoded decoded = decode(std::vector{record(1, type)}, kCpu, 0, event);
         BOOST_CHECK(decoded.status == DecodeStatus::kUnknownType);
         BOOST_TEST(decoded.records == 1u);

@@ -183,6 +183,34 @@ struct hftmon_blocked {
 	__u64 ns;		/* how long it slept */
 };
 
+/*
+ * The count is the kernel's own: a thread that runs is one of them, so is one that
+ * the fair class leaves there for a while after it went to sleep (6.12 and later);
+ * those of a throttled cgroup are not. It is not known (HFTMON_NR_RUNNING_UNKNOWN)
+ * of a queue that changed all the while when recording began, until it has exactly one.
+ */
+#define HFTMON_NR_RUNNING_UNKNOWN 0xffffffffu
+
+struct hftmon_nr_running {
+	__u32 cpu;		/* whose queue; any may change it */
+	__u32 count;		/* threads in it now, or HFTMON_NR_RUNNING_UNKNOWN */
+	__s32 change;		/* how many more than before */
+	__u32 reserved;
+};
+
+struct hftmon_affinity {
+	__u32 tid;
+	__u32 cpus;		/* how many it may run on now */
+	__u32 first_cpu;	/* the lowest of them */
+	__u32 last_cpu;		/* the highest */
+};
+
+struct hftmon_throttle {
+	__u32 queue;		/* the same for one cgroup on one CPU, while anybody records it */
+	__u32 reserved0;
+	__u64 reserved1;
+};
+
 struct hftmon_numa {
 	__u32 tid;
 	__u32 swapped_tid;	/* that goes the other way; 0: nobody */
@@ -309,6 +337,9 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_cpu_frequency) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_signal) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_hrtimer_start) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_function) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_nr_running) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_affinity) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_throttle) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_napi) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_packet) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_block) == 16);

@@ -25,7 +25,7 @@
 #include "payload.h"
 
 /* Bumped when a record type is added or a reserved field gets a meaning. */
-#define HFTMON_SCHEMA_VERSION 8u
+#define HFTMON_SCHEMA_VERSION 9u
 
 #define HFTMON_COMM_LEN 16u
 
@@ -61,6 +61,12 @@ enum hftmon_record_type {
 	HFTMON_REC_EXIT = 23,
 	HFTMON_REC_RENAME = 24,		/* COMM is the new name */
 	HFTMON_REC_DEAD = 25,		/* leaves its CPU for good, long after EXIT maybe */
+
+	/* Run queues. */
+	HFTMON_REC_NR_RUNNING = 26,	/* threads came to, or went from, a CPU's queue */
+	HFTMON_REC_AFFINITY = 27,	/* a thread may run on other CPUs than before */
+	HFTMON_REC_CFS_THROTTLE = 28,	/* a cgroup has used up its quota: payload `throttle` */
+	HFTMON_REC_CFS_UNTHROTTLE = 29,	/* it may run again */
 
 	/* Interrupts. */
 	HFTMON_REC_IRQ_ENTRY = 30,
@@ -181,6 +187,9 @@ struct hftmon_record {
 		struct hftmon_hrtimer hrtimer;
 		struct hftmon_pi_setprio pi_setprio;
 		struct hftmon_need_resched need_resched;
+		struct hftmon_nr_running nr_running;
+		struct hftmon_affinity affinity;
+		struct hftmon_throttle throttle;
 		struct hftmon_blocked blocked;
 		struct hftmon_numa numa;
 		struct hftmon_ipi_send ipi_send;

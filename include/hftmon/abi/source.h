@@ -3,6 +3,10 @@
  * Sources: what a session can ask for. One bit of a 64-bit mask each. A source
  * is one kernel tracepoint, or an entry/exit pair that only makes sense whole.
  *
+ * AFFINE_MOVE_TASK and THROTTLE_CFS_RQ are functions of the kernel, found by name, where
+ * no tracepoint tells what they do: kprobes, so a kernel without them, or that keeps
+ * kprobes off them, has no such source.
+ *
  * STACK_* are not tracepoints: they add the stack of the thread that runs to the
  * records of another event, SCHED_SWITCH (who leaves the CPU), SCHED_WAKING (who
  * wakes another) or SPIKE (who is there when a trigger is hit), where the session
@@ -15,8 +19,8 @@
 
 /*
  * X(IDENTIFIER, "name") in bit order. Append only: the position is the bit.
- * The name is the kernel's own name of the tracepoint, or the common part of
- * the names of the pair.
+ * The name is the kernel's own name of the tracepoint or function, or the
+ * common part of the names of the pair.
  */
 #define HFTMON_SOURCES(X)						\
 	X(SCHED_SWITCH, "sched_switch")					\
@@ -76,7 +80,10 @@
 	X(SYS_EXIT, "sys_exit")						\
 	X(STACK_SWITCH, "stack_switch")					\
 	X(STACK_WAKING, "stack_waking")					\
-	X(STACK_SPIKE, "stack_spike")
+	X(STACK_SPIKE, "stack_spike")					\
+	X(SCHED_UPDATE_NR_RUNNING, "sched_update_nr_running_tp")	\
+	X(AFFINE_MOVE_TASK, "affine_move_task")				\
+	X(THROTTLE_CFS_RQ, "throttle_cfs_rq")
 
 enum hftmon_source {
 #define HFTMON_SOURCE_ENUM(id, name) HFTMON_SOURCE_##id,
@@ -95,7 +102,7 @@ enum hftmon_source {
 /* Values of hftmon_source_status.state. */
 enum hftmon_source_state {
 	HFTMON_SOURCE_AVAILABLE = 0,
-	/* This kernel has no such tracepoint (its configuration or version). */
+	/* This kernel has no such tracepoint or function (its configuration or version). */
 	HFTMON_SOURCE_MISSING = 1,
 	/* The tracepoint's prototype is not one that this build knows. */
 	HFTMON_SOURCE_MISMATCH = 2,

@@ -201,6 +201,15 @@ struct Decoder {
             case HFTMON_REC_SCHED_NUMA:
                 return give(NumaEvent{Tid{record.numa.tid}, Tid{record.numa.swapped_tid}, CpuId{record.numa.from_cpu},
                                       CpuId{record.numa.to_cpu}});
+            case HFTMON_REC_NR_RUNNING:
+                return give(
+                    RunQueueEvent{CpuId{record.nr_running.cpu}, record.nr_running.count, record.nr_running.change});
+            case HFTMON_REC_AFFINITY:
+                return give(AffinityEvent{Tid{record.affinity.tid}, record.affinity.cpus,
+                                          CpuId{record.affinity.first_cpu}, CpuId{record.affinity.last_cpu}});
+            case HFTMON_REC_CFS_THROTTLE:
+            case HFTMON_REC_CFS_UNTHROTTLE:
+                return give(ThrottleEvent{record.type == HFTMON_REC_CFS_THROTTLE, record.throttle.queue});
             case HFTMON_REC_IPI_SEND: return ipi_send(record.ipi_send);
             case HFTMON_REC_TLB_FLUSH: return tlb_flush(record.tlb_flush);
             case HFTMON_REC_CPU_FREQUENCY:

@@ -62,6 +62,9 @@ private:
     void fill(const hftmon::EventHeader&, const hftmon::NeedReschedEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::BlockedEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::NumaEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::RunQueueEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::AffinityEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::ThrottleEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::IpiSendEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::TlbFlushEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::CpuFrequencyEvent&, Item&);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What no tracepoint tells: functions of the kernel, by kprobes. */
+#ifndef HFTMON_KERNEL_FUNCTION_H
+#define HFTMON_KERNEL_FUNCTION_H
+
+#include <linux/types.h>
+
+/**
+ * struct hftmon_kernel_functions - what a source hooks in place of tracepoints
+ * @find:   0, or -ENOENT when this kernel has no such function; at load
+ * @hook:   0 or a negative errno; may sleep
+ * @unhook: none of its handlers runs any more on return
+ */
+struct hftmon_kernel_functions {
+	int (*find)(void);
+	int (*hook)(void);
+	void (*unhook)(void);
+};
+
+extern const struct hftmon_kernel_functions hftmon_affinity_functions;
+extern const struct hftmon_kernel_functions hftmon_throttle_functions;
+
+int hftmon_kernel_function_find(const char *name);
+
+#endif /* HFTMON_KERNEL_FUNCTION_H */

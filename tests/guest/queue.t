@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Run queues: how many threads each holds, which CPUs a thread may run on, and quotas.
+# timeout: 240
+# module: loaded
+# shellcheck source=tests/guest/lib.sh disable=SC2016,SC2317
+. "$(dirname "$0")/lib.sh"
+
+state_of() {
+	hftctl status --json | jq -r --arg name "$1" '.sources[] | select(.name == $name) | .state'
+}
+
+# dumped FILE EVENT: the lines of one kind.
+dumped() {
+	hftctl dump "$1" | grep -E "\] $2 "
+}
+
+# ---- how many ------------------------------------------------------------------
+
+is "the kernel tells of its queues" "$(state_of sched_update_nr_running_tp)" available
+busy
+QUEUE="sched,thread,sched_update_nr_running_tp"
+check "recorded" hftctl record -e "$QUEUE" --ring 16M -d 2s -o "$WORK/queue.hft"
+check "numbers agree with who runs" examine queue_check "$WORK/queue.hft"
+note "$(cat "$WORK/output")"
+number() {
+	sed -n "1s/.*\\<$1=\\([0-9]*\\).*/\\1/p" "$WORK/output"
+}
+at_least "at many switches" "$(($(number switches) - $(number unknown)))" 500
+at_least "queues are known soon" "$(($(number switches) - 2 * $(number unknown)))" 0
+sound "queues" --lossless "$WORK/queue.hft"
+hftctl record -e "$QUEUE" --ring 16M -d 500ms -o "$WORK/again.hft" >/dev/null 2>&1
+check "and again, once they had been forgotten" examine queue_check "$WORK/again.hft"
+at_least "at switches" "$(($(number switches) - $(number unknown)))" 100
+unload
+
+# The kernel itself says how many there are: threads that never sleep, on CPU 2.
+for _ in 1 2 3; do
+	load taskset -c 2 sh -c 'while :; do :; done'
+done
+sleep 1
+DEBUG=/sys/kernel/debug/sched/debug
+[[ -e $DEBUG ]] || DEBUG=/proc/sched_debug
+kernel_says() {
+	for _ in {1..15}; do
+		awk '/^cpu#/ { cpu = $1 } cpu ~ /^cpu#2,?$/ && $1 == ".nr_running" { print $3; exit }' "$DEBUG"
+		sleep 0.05
+	done | sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }'
+}
+check "threads that never sleep" hftctl record -e "$QUEUE" --ring 16M -d 2s -o "$WORK/deep.hft"
+is "CPU 2 has three" "$(kernel_says)" 3
+check "by their numbers" examine queue_check "$WORK/deep.hft"
+is "the kernel's number" "$(sed -n 's/^CPU 2: //p' "$WORK/output")" 3
+unload
+
+# ---- where a thread may run ------------------------------------------------------
+
+if [[ $(state_of affine_move_task) == available ]]; then
+	# Each change, and the kernel's own word for it; the last is none.
+	sleep 1000 &
+	moved=$!
+	change() {
+		for cpus in 1 2-3 0-3 0,3 0,3; do
+			taskset -pc "$cpus" "$1" || return
+			sed -n 's/^Cpus_allowed_list:\t//p' "/proc/$1/status" >>"$WORK/allowed"
+		done
+	}
+	export -f change
+	export WORK
+	check "a thread's CPUs are changed" hftctl record -e affinity -o "$WORK/affinity.hft" -- bash -c 'change "$1"' - "$moved"
+	is "as the kernel says" "$(paste -sd' ' "$WORK/allowed")" "1 2-3 0-3 0,3 0,3"
+	is "each change is told" \
+		"$(dumped "$WORK/affinity.hft" affinity | sed -n "s/.* tid=$moved .*\\(cpus=.*\\)/\\1/p" | paste -sd';')" \
+		"cpus=1 first=1 last=1;cpus=2 first=2 last=3;cpus=4 first=0 last=3;cpus=2 first=0 last=3"
+	kill "$moved"
+	check "who keeps itself on a CPU for a moment changes nothing" bash -c \
+		'"$1" record -e affinity -o "$2" -- stress-ng --quiet --temp-path "$3" --timeout 2 --switch 1 --futex 1 >/dev/null 2>&1' - \
+		"$BIN/hftctl" "$WORK/none.hft" "$WORK"
+	note "changes meanwhile: $(dumped "$WORK/none.hft" affinity | sed 's/.*] affinity//' | sort | uniq -c | sort -rn | head -n 3)"
+	at_most "or hardly anything" "$(dumped "$WORK/none.hft" affinity | wc -l)" 40
+	sound "affinity" --lossless "$WORK/affinity.hft"
+else
+	skip "where a thread may run" "$(state_of affine_move_task) in this kernel"
+fi
+
+# ---- quotas ----------------------------------------------------------------------
+
+group=/sys/fs/cgroup/hftmon-queue
+if [[ $(state_of throttle_cfs_rq) == available ]] && grep -qw cpu /sys/fs/cgroup/cgroup.controllers; then
+	echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir "$group"
+	echo "20000 100000" >"$group/cpu.max"
+	stat_of() {
+		sed -n "s/^$1 //p" "$group/cpu.stat"
+	}
+	# One thread, of one CPU: each period in which the group had to wait is one time.
+	throttled() {
+		taskset -c 1 bash -c 'echo $$ >"$1/cgroup.procs"; end=$((SECONDS + 4)); while ((SECONDS < end)); do :; done' - "$group"
+	}
+	export -f throttled
+	export group
+	check "a group runs into its quota" hftctl record -e throttle -o "$WORK/quota.hft" -- bash -c throttled
+	began=$(dumped "$WORK/quota.hft" cfs_throttle | wc -l)
+	ended=$(dumped "$WORK/quota.hft" cfs_unthrottle | wc -l)
+	is "each time is told" "$began" "$(stat_of nr_throttled)"
+	is "and each end" "$ended" "$began"
+	is "of one queue" "$(dumped "$WORK/quota.hft" 'cfs_(un)?throttle' | grep -o 'queue=.*' | sort -u | wc -l)" 1
+	waited=$(dumped "$WORK/quota.hft" 'cfs_(un)?throttle' | awk '
+		/cfs_throttle/ { began = $2 } /cfs_unthrottle/ { sum += $2 - began } END { printf "%d", sum * 1000000 }')
+	note "$began times, $waited us; the kernel: $(stat_of nr_throttled), $(stat_of throttled_usec) us"
+	at_least "several" "$began" 5
+	at_least "it waited as long as the kernel says" "$waited" "$(($(stat_of throttled_usec) * 95 / 100))"
+	at_most "and no longer" "$waited" "$(($(stat_of throttled_usec) * 105 / 100))"
+	sound "quotas" --lossless "$WORK/quota.hft"
+	rmdir "$group"
+	check "without a quota" hftctl record -e throttle -o "$WORK/none.hft" -- stress-ng --quiet --temp-path "$WORK" --timeout 1 --cpu 1
+	is "nothing is told" "$(dumped "$WORK/none.hft" 'cfs_(un)?throttle' | wc -l)" 0
+else
+	skip "quotas" "$(state_of throttle_cfs_rq) in this kernel"
+fi
+
+nothing_left "at the end"
+check "no probe of a function is left" bash -c '[[ ! -s /sys/kernel/debug/kprobes/list ]]'
+finish

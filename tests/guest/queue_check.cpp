@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// Do the run queues' numbers agree with who runs?
+//
+// usage: queue_check FILE
+//
+// The kernel changes a queue and switches its threads under one lock, so at every switch:
+// the CPU goes idle exactly when its queue is empty, and who loses the CPU while it could
+// go on, to another thread, is in the queue with that one. From a number that is known the
+// next follows by the change. FILE must have every switch and change, none lost.
+//
+// Prints "switches=N changes=N unknown=N wrong=N" and, for each CPU, the number that its
+// queue held for most of the time. Exit status: 0 all of that holds.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "hftmon/capture.hpp"
+#include "hftmon/merge.hpp"
+#include "hftmon/runs.hpp"
+
+namespace {
+
+using namespace hftmon;
+
+struct Queue {
+    std::optional<std::uint32_t> count;
+    TscTime since{};
+    std::map<std::uint32_t, std::uint64_t> held;  // ticks, by number
+};
+
+class Check {
+public:
+    void look(const Event& event) {
+        if (const auto* queue = std::get_if<RunQueueEvent>(&event.body)) change(event.header, *queue);
+        if (const auto* change = std::get_if<SchedSwitchEvent>(&event.body)) switched(event.header, *change);
+        if (std::holds_alternative<GapEvent>(event.body) || std::holds_alternative<ShedEvent>(event.body))
+            wrong(event.header, "not everything was recorded");
+    }
+
+    int finish() {
+        fmt::print("switches={} changes={} unknown={} wrong={}\n", switches_, changes_, unknown_, wrong_);
+        for (const auto& [cpu, queue] : queues_) {
+            const auto most = std::ranges::max_element(queue.held, {}, [](const auto& held) { return held.second; });
+            if (most != queue.held.end()) fmt::print("CPU {}: {}\n", cpu, most->first);
+        }
+        return wrong_ == 0 ? 0 : 1;
+    }
+
+private:
+    void change(const EventHeader& header, const RunQueueEvent& event) {
+        Queue& queue = queues_[event.cpu.value];
+        ++changes_;
+        const std::uint32_t follows = queue.count.value_or(0) + static_cast<std::uint32_t>(event.change);
+        if (queue.count) queue.held[*queue.count] += header.time.value - queue.since.value;
+        if (queue.count && event.count != follows)
+            wrong(header, fmt::format("CPU {} had {}, {:+} of them: {}", event.cpu.value, *queue.count, event.change,
+                                      event.count));
+        queue.count.reset();
+        if (event.count != RunQueueEvent::kUnknown) queue.count = event.count;
+        queue.since = header.time;
+    }
+
+    void switched(const EventHeader& header, const SchedSwitchEvent& event) {
+        const Queue& queue = queues_[header.cpu.value];
+        ++switches_;
+        if (!queue.count) {
+            ++unknown_;
+            return;
+        }
+        const bool idle = event.next == kIdleTid;
+        const bool both = !idle && event.prev != kIdleTid && event.prev_runnable();
+        if (idle != (*queue.count == 0) || (both && *queue.count < 2))
+            wrong(header, fmt::format("switch from {} to {}, and its queue holds {}", event.prev.value,
+                                      event.next.value, *queue.count));
+    }
+
+    void wrong(const EventHeader& header, const std::string& what) {
+        if (wrong_++ < 20) fmt::print("CPU {} position {}: {}\n", header.cpu.value, header.position, what);
+    }
+
+    std::map<std::uint32_t, Queue> queues_;
+    std::uint64_t switches_ = 0, changes_ = 0, unknown_ = 0, wrong_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 2) {
+        fmt::print(stderr, "usage: queue_check FILE\n");
+        return 2;
+    }
+    const auto capture = CaptureReader::open(argv[1]);
+    if (!capture) {
+        fmt::print("{}\n", capture.error().message());
+        return 1;
+    }
+    Check check;
+    auto streams = capture->streams();
+    Merger(streams).run([&](CpuId cpu, std::uint64_t position, std::span<const Record> records) {
+        for_each_run(records, cpu, position, [&](const Run& run) {
+            if (run.status == DecodeStatus::kOk) check.look(run.event);
+        });
+    });
+    return check.finish();
+}
