@@ -130,7 +130,18 @@ static __always_inline void hftmon_emit_about(unsigned int source,
 	hftmon_emit_about_two(source, event, tid, 0);
 }
 
-/** hftmon_emit() - the same, of an event that concerns who runs here and nobody else */
+/** hftmon_emit_to_all() - write one event of this CPU to all sessions, whoever is watched */
+static __always_inline void hftmon_emit_to_all(unsigned int source,
+					       const struct hftmon_record *event)
+{
+	unsigned int slots = this_cpu_read(hftmon_wanted[source]) &
+			     (this_cpu_read(hftmon_cpu.whole) | this_cpu_read(hftmon_cpu.partial));
+
+	if (slots)
+		hftmon_emit_to(slots, event);
+}
+
+/** hftmon_emit() - write one event that concerns who runs here and nobody else */
 static __always_inline void hftmon_emit(unsigned int source, const struct hftmon_record *event)
 {
 	hftmon_emit_about(source, event, 0);

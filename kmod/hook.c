@@ -123,6 +123,8 @@ static struct source sources[HFTMON_SOURCE_COUNT] = {
 		.functions = &hftmon_affinity_functions, .known = true },
 	[HFTMON_SOURCE_THROTTLE_CFS_RQ] = {
 		.functions = &hftmon_throttle_functions, .known = true },
+	[HFTMON_SOURCE_TASK_NUMA_FAULT] = {
+		.functions = &hftmon_numa_functions, .known = true },
 };
 
 /* Of no session: what keeps the threads that are watched known; see watch.c. */
@@ -202,6 +204,8 @@ void hftmon_hook_status(unsigned int source, struct hftmon_source_status *status
 	status->source = source;
 	status->state = READ_ONCE(sources[source].state);
 	status->error = READ_ONCE(sources[source].error);
+	if (sources[source].functions)
+		status->missed = min(sources[source].functions->missed(), (unsigned long)U32_MAX);
 }
 
 static void unhook(struct source *source, const struct hook *end)
@@ -237,6 +241,8 @@ static int hook_source(struct source *source)
 err_unhook:
 	unhook(source, hook);
 	hftmon_hook_synchronize();
+	if (source->hooked)
+		hftmon_run_queue_forget();
 	return err;
 }
 

@@ -3,6 +3,7 @@
 #include <linux/cpuhotplug.h>
 
 #include "hotplug.h"
+#include "run_queue.h"
 #include "running.h"
 #include "session.h"
 
@@ -12,6 +13,7 @@ static enum cpuhp_state prepare_state, online_state;
 static int hftmon_cpu_prepare(unsigned int cpu)
 {
 	hftmon_running_forget_cpu(cpu);
+	hftmon_run_queue_forget_cpu(cpu);
 	return 0;
 }
 

@@ -7,17 +7,21 @@
 
 /**
  * struct hftmon_kernel_functions - what a source hooks in place of tracepoints
- * @find:   0, or -ENOENT when this kernel has no such function; at load
+ * @find:   0, or -ENOENT when this kernel has no such function to probe; at load
  * @hook:   0 or a negative errno; may sleep
  * @unhook: none of its handlers runs any more on return
+ * @missed: calls since it was hooked that no handler saw, because one of another
+ *          kprobe was at work there, or too many CPUs were in the function
  */
 struct hftmon_kernel_functions {
 	int (*find)(void);
 	int (*hook)(void);
 	void (*unhook)(void);
+	unsigned long (*missed)(void);
 };
 
 extern const struct hftmon_kernel_functions hftmon_affinity_functions;
+extern const struct hftmon_kernel_functions hftmon_numa_functions;
 extern const struct hftmon_kernel_functions hftmon_throttle_functions;
 
 int hftmon_kernel_function_find(const char *name);

@@ -11,6 +11,7 @@
 #include <linux/kthread.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <linux/smp.h>
 
 #include "emit.h"
 #include "kernel_function.h"
@@ -53,24 +54,29 @@ static int on_affine_move_task(struct kprobe *probe, struct pt_regs *regs)
 
 static struct kprobe probe;
 
-static int idle_thread(void *unused)
+static int nothing(void *unused)
 {
 	return 0;
 }
 
-/* A thread that never runs gets another CPU. */
+/*
+ * A thread that waits to begin gets another set of CPUs. Also tells whether kprobes are
+ * switched off (debugfs), which register_kprobe() does not. The thread ends on the CPU
+ * that is here, disturbing no other.
+ */
 static int try(void)
 {
 	struct task_struct *thread;
 	int err;
 
-	thread = kthread_create(idle_thread, NULL, "hftmon_try");
+	thread = kthread_create(nothing, NULL, "hftmon_try");
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
+	seen = false;
 	WRITE_ONCE(tried, thread);
-	err = set_cpus_allowed_ptr(thread, cpumask_of(cpumask_first(cpu_online_mask)));
+	err = set_cpus_allowed_ptr(thread, cpu_possible_mask);
 	if (!err)
-		err = set_cpus_allowed_ptr(thread, cpu_possible_mask);
+		err = set_cpus_allowed_ptr(thread, cpumask_of(raw_smp_processor_id()));
 	WRITE_ONCE(tried, NULL);
 	kthread_stop(thread);
 	if (err)
@@ -89,7 +95,7 @@ static int hook(void)
 
 	probe = (struct kprobe){ .symbol_name = NAME, .pre_handler = on_affine_move_task };
 	err = register_kprobe(&probe);
-	if (err || believed)
+	if (err)
 		return err;
 	err = try();
 	if (err)
@@ -102,8 +108,14 @@ static int hook(void)
 static void unhook(void)
 {
 	unregister_kprobe(&probe);
+	believed = false;
+}
+
+static unsigned long missed(void)
+{
+	return probe.nmissed;
 }
 
 const struct hftmon_kernel_functions hftmon_affinity_functions = {
-	.find = find, .hook = hook, .unhook = unhook,
+	.find = find, .hook = hook, .unhook = unhook, .missed = missed,
 };

@@ -47,17 +47,17 @@ struct queues {
 
 #define NO_CPU U32_MAX
 
-/* task->on_rq of a thread that is in a queue; the kernel's own name of it is private. */
-#define ON_RQ_QUEUED 1
-
 /* Made once, when it is first wanted; published by a release, kept until the module goes. */
 static struct queues *queues;
 
 /*
- * Of each CPU's queue: threads in it, or UNKNOWN; above them how often that has changed.
- * Written under that queue's lock, on whatever CPU, and by count_threads().
+ * Of each CPU's queue: threads in it, or UNKNOWN; above them COUNTED, and how often that
+ * has changed. Written under that queue's lock, on whatever CPU, and by count_threads().
  */
 static DEFINE_PER_CPU(u64, running) = UNKNOWN;
+
+#define COUNTED BIT_ULL(32)	/* single_task_running() has not said so yet */
+#define CHANGE BIT_ULL(33)
 
 static unsigned int bucket_of(const struct queues *table, unsigned long offset)
 {
@@ -79,33 +79,40 @@ static u32 cpu_of(const struct queues *table, const struct rq *rq)
 	return NO_CPU;
 }
 
-/* The learner alone can get as far as this by itself, no interrupt of it. */
+/* The learner itself on its way to sleep, not what interrupts it there. */
 static noinline void learn(const struct rq *rq, int change)
 {
-	if (current != READ_ONCE(learner) || change != -1 || in_nmi() || in_hardirq() ||
+	if (current != READ_ONCE(learner) || change >= 0 || in_nmi() || in_hardirq() ||
 	    in_serving_softirq() || hftmon_task_state(current) == TASK_RUNNING)
 		return;
 	WRITE_ONCE(learnt, (unsigned long)rq - per_cpu_offset(raw_smp_processor_id()));
 	WRITE_ONCE(learner, NULL);
 }
 
-/* Told after the change, under the queue's lock. */
-static u32 count(u32 cpu, int change)
+/* Told after the change, under the queue's lock. Returns the word of that queue now. */
+static u64 count(u32 cpu, int change)
 {
 	u64 *word = per_cpu_ptr(&running, cpu), before = READ_ONCE(*word);
 	u32 now = (u32)before == UNKNOWN ? UNKNOWN : (u32)before + change;
+	u64 counted = before & COUNTED;
 
 	if (cpu == raw_smp_processor_id()) {
-		if (single_task_running())
+		if (single_task_running()) {
 			now = 1;
-		else if (now == 1)
+			counted = 0;
+		} else if (now == 1) {
 			now = UNKNOWN;	/* something was missed */
+		}
 	}
 	if ((s32)now < 0)
 		now = UNKNOWN;
+	if (now == UNKNOWN)
+		counted = 0;
+	before += CHANGE;
+	before = (before & ~(CHANGE - 1)) | counted | now;
 	/* Over what count_threads() may have written meanwhile: it knew of no change. */
-	WRITE_ONCE(*word, ((before >> 32) + 1) << 32 | now);
-	return now;
+	WRITE_ONCE(*word, before);
+	return before;
 }
 
 void hftmon_probe_sched_update_nr_running_tp(void *data, struct rq *rq, int change)
@@ -113,6 +120,7 @@ void hftmon_probe_sched_update_nr_running_tp(void *data, struct rq *rq, int chan
 	/* Pairs with hftmon_run_queue_learn(). */
 	const struct queues *table = smp_load_acquire(&queues);
 	struct hftmon_record event = { .type = HFTMON_REC_NR_RUNNING };
+	u64 word;
 
 	if (unlikely(!table)) {
 		learn(rq, change);
@@ -121,7 +129,9 @@ void hftmon_probe_sched_update_nr_running_tp(void *data, struct rq *rq, int chan
 	event.nr_running.cpu = cpu_of(table, rq);
 	if (unlikely(event.nr_running.cpu == NO_CPU))
 		return;
-	event.nr_running.count = count(event.nr_running.cpu, change);
+	word = count(event.nr_running.cpu, change);
+	event.nr_running.count = (u32)word;
+	event.nr_running.counted = !!(word & COUNTED);
 	event.nr_running.change = change;
 	hftmon_emit(HFTMON_SOURCE_SCHED_UPDATE_NR_RUNNING, &event);
 }
@@ -145,33 +155,24 @@ static struct queues *make_table(unsigned long base)
 }
 
 /*
- * In which queues the threads stand: right for those that do not change from the
- * beginning of the first wait to the end of the second. The kernel changes a queue with
- * preemption off: a thread that was halfway in or out is all the way after a wait.
- * Threads of a group that is throttled just then are taken for queued.
+ * In which queues the threads stand: right for those that do not change between the
+ * grace periods before and behind it. The kernel changes a queue with preemption off: a
+ * thread that was halfway in or out is all the way after one. Taken for queued are
+ * threads that are throttled just then: real-time ones, or those of a group.
  */
-static void count_threads(u64 *before, u32 *found)
+static void count_threads(u32 *found)
 {
 	struct task_struct *process, *thread;
-	int cpu;
 
-	for_each_possible_cpu(cpu) {
-		before[cpu] = READ_ONCE(per_cpu(running, cpu));
-		found[cpu] = 0;
-	}
-	synchronize_rcu();
+	memset(found, 0, nr_cpu_ids * sizeof(*found));
 	rcu_read_lock();
 	for_each_process_thread(process, thread) {
-		if (READ_ONCE(thread->on_rq) == ON_RQ_QUEUED)
+		/* As who runs, that is, queued. */
+		if (READ_ONCE(thread->on_rq) == READ_ONCE(current->on_rq) &&
+		    !thread->dl.dl_throttled)
 			found[task_cpu(thread)]++;
 	}
 	rcu_read_unlock();
-	synchronize_rcu();
-	for_each_possible_cpu(cpu) {
-		if ((u32)before[cpu] == UNKNOWN)
-			cmpxchg(per_cpu_ptr(&running, cpu), before[cpu],
-				(before[cpu] & ~(u64)U32_MAX) | found[cpu]);
-	}
 }
 
 static bool all_known(void)
@@ -185,51 +186,87 @@ static bool all_known(void)
 	return true;
 }
 
-/* A queue that changes all the time has one thread soon. */
-static int learn_numbers(void)
+/* Where it does not succeed, numbers are not known for a while. */
+static void learn_numbers(void)
 {
 	u64 *before = kvmalloc_array(nr_cpu_ids, sizeof(*before), GFP_KERNEL);
 	u32 *found = kvmalloc_array(nr_cpu_ids, sizeof(*found), GFP_KERNEL);
-	int err = before && found ? 0 : -ENOMEM;
 	unsigned int tries;
+	int cpu;
 
-	for (tries = 0; !err && tries < 5 && !all_known(); tries++)
-		count_threads(before, found);
+	/* A queue that changes all the time has one thread soon. */
+	for (tries = 0; before && found && tries < 2 && !all_known(); tries++) {
+		for_each_possible_cpu(cpu)
+			before[cpu] = READ_ONCE(per_cpu(running, cpu));
+		synchronize_rcu();
+		count_threads(found);
+		synchronize_rcu();
+		for_each_possible_cpu(cpu) {
+			if ((u32)before[cpu] == UNKNOWN)
+				cmpxchg(per_cpu_ptr(&running, cpu), before[cpu],
+					(before[cpu] & ~(CHANGE - 1)) | COUNTED | found[cpu]);
+		}
+	}
 	kvfree(found);
 	kvfree(before);
-	return err;
+}
+
+/* The same address from two sleeps, or 0. */
+static unsigned long learn_address(void)
+{
+	unsigned long last = 0;
+	unsigned int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		WRITE_ONCE(learnt, 0);
+		WRITE_ONCE(learner, current);
+		schedule_timeout_uninterruptible(1);
+		WRITE_ONCE(learner, NULL);
+		if (last && READ_ONCE(learnt) == last)
+			return last;
+		last = READ_ONCE(learnt);
+	}
+	return 0;
 }
 
 /**
  * hftmon_run_queue_learn() - find out which CPU each run queue is of, and what it holds
  *
- * The probe is hooked, under hftmon_active_lock. Sleeps for some grace
- * periods, and the first time for some milliseconds more.
+ * The probe is hooked, under hftmon_active_lock. Takes two to four grace periods, and
+ * the first time some milliseconds more, at most half a second.
  *
- * Return: 0; -EBUSY when it could not be found (the kernel leaves a fair thread in
- * its queue for a while when others wait there, and one whose group is throttled is
- * not counted); -ENOMEM
+ * Return: 0; -EBUSY when the queues could not be found (the kernel leaves a fair thread
+ * in its queue for a while when others wait there, and does not count one whose group
+ * is throttled); -ENOMEM
  */
 int hftmon_run_queue_learn(void)
 {
 	struct queues *table;
-	unsigned int tries;
+	unsigned long base;
 
-	if (queues)
-		return learn_numbers();
-	for (tries = 0; !READ_ONCE(learnt) && tries < 100; tries++) {
-		WRITE_ONCE(learner, current);
-		schedule_timeout_uninterruptible(1);
+	if (!queues) {
+		base = learn_address();
+		if (!base)
+			return -EBUSY;
+		table = make_table(base);
+		if (!table)
+			return -ENOMEM;
+		/* Pairs with the probe. */
+		smp_store_release(&queues, table);
 	}
-	WRITE_ONCE(learner, NULL);
-	if (!learnt)
-		return -EBUSY;
-	table = make_table(learnt);
-	if (!table)
-		return -ENOMEM;
-	/* Pairs with the probe. */
-	smp_store_release(&queues, table);
-	return learn_numbers();
+	learn_numbers();
+	return 0;
+}
+
+/**
+ * hftmon_run_queue_forget_cpu() - that CPU is about to come up
+ * @cpu: it went down, and comes up, unseen: a CPU that is not online tells nothing
+ */
+void hftmon_run_queue_forget_cpu(unsigned int cpu)
+{
+	u64 *word = per_cpu_ptr(&running, cpu);
+
+	WRITE_ONCE(*word, (READ_ONCE(*word) & ~(CHANGE - 1)) | UNKNOWN);
 }
 
 /** hftmon_run_queue_forget() - the numbers, as changes are not seen any more; no probe runs */
@@ -238,7 +275,7 @@ void hftmon_run_queue_forget(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		per_cpu(running, cpu) = UNKNOWN;
+		hftmon_run_queue_forget_cpu(cpu);
 }
 
 /** hftmon_run_queue_exit() - the module goes; no probe runs */

@@ -25,7 +25,8 @@ static void tell(u16 type, unsigned long queue)
 		.throttle = { .queue = siphash_1u64(queue, &key) },
 	};
 
-	hftmon_emit(HFTMON_SOURCE_THROTTLE_CFS_RQ, &event);
+	/* Its end comes from an interrupt, whoever runs. */
+	hftmon_emit_to_all(HFTMON_SOURCE_THROTTLE_CFS_RQ, &event);
 }
 
 static int on_throttle(struct kretprobe_instance *instance, struct pt_regs *regs)
@@ -84,6 +85,11 @@ static void unhook(void)
 	unregister_kretprobe(&throttle);
 }
 
+static unsigned long missed(void)
+{
+	return throttle.nmissed + throttle.kp.nmissed + unthrottle.nmissed;
+}
+
 const struct hftmon_kernel_functions hftmon_throttle_functions = {
-	.find = find, .hook = hook, .unhook = unhook,
+	.find = find, .hook = hook, .unhook = unhook, .missed = missed,
 };

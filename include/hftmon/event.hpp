@@ -103,16 +103,20 @@ struct PriorityEvent {
 struct NeedReschedEvent { Tid tid; CpuId cpu; bool lazy; };
 struct BlockedEvent { bool iowait; Tid tid; Nanoseconds length; };
 struct NumaEvent { Tid tid, swapped; CpuId from, to; };
-/// How many threads a CPU's run queue holds has changed.
+/// How many threads a CPU's run queue holds has changed; of changes at one moment the last counts.
 struct RunQueueEvent {
     static constexpr std::uint32_t kUnknown = 0xffff'ffff;
     CpuId cpu;            ///< whose queue; any CPU may change it
     std::uint32_t count;  ///< threads in it now, who runs among them; kUnknown: see abi/payload.h
     std::int32_t change;
+    bool counted;  ///< rests on the threads that were found in the queue at the beginning
 };
 struct AffinityEvent { Tid tid; std::uint32_t cpus; CpuId first, last; };  ///< how many CPUs, the lowest, the highest
-/// queue: the same number for one cgroup on one CPU.
+/// queue: the same number for one cgroup on one CPU. The last end before the next beginning is the end.
 struct ThrottleEvent { bool throttled; std::uint32_t queue; };
+enum class NumaOutcome : std::uint8_t { kStayed, kMoved, kMoveFailed };
+/// Memory that NUMA balancing watches was used here; node: where it is now, pages: of 4 KiB.
+struct NumaFaultEvent { std::uint32_t node, pages; NumaOutcome outcome; };
 struct IpiSendEvent {
     CpuId first;          ///< the lowest of the CPUs that are interrupted
     std::uint32_t count;  ///< of all that are
@@ -184,7 +188,7 @@ using EventBody =
                  SoftirqEvent, VectorEvent, NmiEvent, PageFaultEvent, CpuIdleEvent, HrtimerEvent, PriorityEvent,
                  NeedReschedEvent, BlockedEvent, NumaEvent, IpiSendEvent, TlbFlushEvent, CpuFrequencyEvent, SignalEvent,
                  SpikeEvent, HrtimerStartEvent, FunctionEvent, NapiEvent, PacketEvent, BlockEvent, SyscallEvent,
-                 ShedEvent, StackEvent, DurationEvent, RunQueueEvent, AffinityEvent, ThrottleEvent>;
+                 ShedEvent, StackEvent, DurationEvent, RunQueueEvent, AffinityEvent, ThrottleEvent, NumaFaultEvent>;
 
 struct Event {
     EventHeader header;

@@ -60,6 +60,7 @@ public:
     void apply(const EventHeader& header, const RunQueueEvent&) { admit(header); }
     void apply(const EventHeader& header, const AffinityEvent&) { admit(header); }
     void apply(const EventHeader& header, const ThrottleEvent&) { admit(header); }
+    void apply(const EventHeader& header, const NumaFaultEvent&) { admit(header); }
     void apply(const EventHeader& header, const IpiSendEvent&) { admit(header); }
     void apply(const EventHeader& header, const TlbFlushEvent&) { admit(header); }
     void apply(const EventHeader& header, const CpuFrequencyEvent&) { admit(header); }

@@ -106,6 +106,10 @@ public:
             put("sched_swap_numa {} src_cpu={} dst_cpu={} {}", thread("", e.tid), e.from.value, e.to.value,
                 thread("swapped", e.swapped));
     }
+    void operator()(const NumaFaultEvent& e) {
+        static constexpr std::string_view kOutcomes[] = {"stayed", "moved", "move_failed"};
+        put("numa_fault node={} pages={} outcome={}", e.node, e.pages, kOutcomes[static_cast<std::size_t>(e.outcome)]);
+    }
     void operator()(const IpiSendEvent& e) { put("ipi_send cpus={} count={}", cpu_list(e), e.count); }
     void operator()(const TlbFlushEvent& e) {
         if (e.pages == TlbFlushEvent::kAllPages)
@@ -138,8 +142,9 @@ public:
         if (e.object != 0) put(" object={:#x}", e.object);
     }
     void operator()(const RunQueueEvent& e) {
-        put("nr_running cpu={} nr_running={} change={:+}", e.cpu.value,
-            e.count == RunQueueEvent::kUnknown ? "?" : fmt::to_string(e.count), e.change);
+        put("nr_running cpu={} nr_running={} change={:+}{}", e.cpu.value,
+            e.count == RunQueueEvent::kUnknown ? "?" : fmt::to_string(e.count), e.change,
+            e.counted ? " counted=1" : "");
     }
     void operator()(const AffinityEvent& e) {
         put("affinity {} cpus={} first={} last={}", thread("", e.tid), e.cpus, e.first.value, e.last.value);

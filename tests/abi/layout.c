@@ -110,11 +110,16 @@ static void records(void)
 	FIELD(hftmon_nr_running, cpu);
 	FIELD(hftmon_nr_running, count);
 	FIELD(hftmon_nr_running, change);
+	FIELD(hftmon_nr_running, counted);
 	TYPE(hftmon_affinity);
 	FIELD(hftmon_affinity, tid);
 	FIELD(hftmon_affinity, cpus);
 	FIELD(hftmon_affinity, first_cpu);
 	FIELD(hftmon_affinity, last_cpu);
+	TYPE(hftmon_numa_fault);
+	FIELD(hftmon_numa_fault, node);
+	FIELD(hftmon_numa_fault, pages);
+	FIELD(hftmon_numa_fault, outcome);
 	TYPE(hftmon_throttle);
 	FIELD(hftmon_throttle, queue);
 	TYPE(hftmon_blocked);
@@ -337,6 +342,7 @@ static void session(void)
 	FIELD(hftmon_source_status, source);
 	FIELD(hftmon_source_status, state);
 	FIELD(hftmon_source_status, error);
+	FIELD(hftmon_source_status, missed);
 
 	TYPE(hftmon_sources);
 	FIELD(hftmon_sources, size);
@@ -408,6 +414,9 @@ static void numbers(void)
 	VALUE(HFTMON_REC_SCHED_PI_SETPRIO);
 	VALUE(HFTMON_REC_SCHED_NEED_RESCHED);
 	VALUE(HFTMON_REC_NR_RUNNING);
+	VALUE(HFTMON_REC_NUMA_FAULT);
+	VALUE(HFTMON_NUMA_MOVED);
+	VALUE(HFTMON_NUMA_MOVE_FAILED);
 	VALUE(HFTMON_REC_AFFINITY);
 	VALUE(HFTMON_REC_CFS_THROTTLE);
 	VALUE(HFTMON_REC_CFS_UNTHROTTLE);

@@ -26,12 +26,18 @@ note "$(cat "$WORK/output")"
 number() {
 	sed -n "1s/.*\\<$1=\\([0-9]*\\).*/\\1/p" "$WORK/output"
 }
+is "and are never forgotten" "$(number forgotten)" 0
 at_least "at many switches" "$(($(number switches) - $(number unknown)))" 500
 at_least "queues are known soon" "$(($(number switches) - 2 * $(number unknown)))" 0
 sound "queues" --lossless "$WORK/queue.hft"
 hftctl record -e "$QUEUE" --ring 16M -d 500ms -o "$WORK/again.hft" >/dev/null 2>&1
 check "and again, once they had been forgotten" examine queue_check "$WORK/again.hft"
 at_least "at switches" "$(($(number switches) - $(number unknown)))" 100
+check "while a CPU goes and comes" hftctl record -e "$QUEUE" --ring 16M -o "$WORK/hotplug.hft" -- bash -c '
+	echo 0 >/sys/devices/system/cpu/cpu3/online && sleep 0.5 &&
+	echo 1 >/sys/devices/system/cpu/cpu3/online && sleep 1'
+check "numbers agree with who runs" examine queue_check "$WORK/hotplug.hft"
+note "$(head -n 1 "$WORK/output")"
 unload
 
 # The kernel itself says how many there are: threads that never sleep, on CPU 2.
@@ -41,16 +47,19 @@ done
 sleep 1
 DEBUG=/sys/kernel/debug/sched/debug
 [[ -e $DEBUG ]] || DEBUG=/proc/sched_debug
+# What it says most often, in 2 s: the number changes for moments.
 kernel_says() {
-	for _ in {1..15}; do
-		awk '/^cpu#/ { cpu = $1 } cpu ~ /^cpu#2,?$/ && $1 == ".nr_running" { print $3; exit }' "$DEBUG"
+	for _ in {1..40}; do
+		awk '/^cpu#/ { cpu = $1 } cpu ~ /^cpu#2,?$/ && $1 == ".nr_running" { print $3; exit }' "$1"
 		sleep 0.05
-	done | sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }'
+	done | sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }' >"$2"
 }
-check "threads that never sleep" hftctl record -e "$QUEUE" --ring 16M -d 2s -o "$WORK/deep.hft"
-is "CPU 2 has three" "$(kernel_says)" 3
+export -f kernel_says
+check "threads that never sleep" hftctl record -e "$QUEUE" --ring 16M -o "$WORK/deep.hft" -- \
+	bash -c 'kernel_says "$@"' - "$DEBUG" "$WORK/says"
+at_least "CPU 2 has three" "$(cat "$WORK/says")" 3
 check "by their numbers" examine queue_check "$WORK/deep.hft"
-is "the kernel's number" "$(sed -n 's/^CPU 2: //p' "$WORK/output")" 3
+is "the kernel's number" "$(sed -n 's/^CPU 2: //p' "$WORK/output")" "$(cat "$WORK/says")"
 unload
 
 # ---- where a thread may run ------------------------------------------------------
@@ -67,14 +76,14 @@ if [[ $(state_of affine_move_task) == available ]]; then
 	}
 	export -f change
 	export WORK
-	check "a thread's CPUs are changed" hftctl record -e affinity -o "$WORK/affinity.hft" -- bash -c 'change "$1"' - "$moved"
+	check "a thread's CPUs are changed" hftctl record -e affine_move_task -o "$WORK/affinity.hft" -- bash -c 'change "$1"' - "$moved"
 	is "as the kernel says" "$(paste -sd' ' "$WORK/allowed")" "1 2-3 0-3 0,3 0,3"
 	is "each change is told" \
 		"$(dumped "$WORK/affinity.hft" affinity | sed -n "s/.* tid=$moved .*\\(cpus=.*\\)/\\1/p" | paste -sd';')" \
 		"cpus=1 first=1 last=1;cpus=2 first=2 last=3;cpus=4 first=0 last=3;cpus=2 first=0 last=3"
 	kill "$moved"
 	check "who keeps itself on a CPU for a moment changes nothing" bash -c \
-		'"$1" record -e affinity -o "$2" -- stress-ng --quiet --temp-path "$3" --timeout 2 --switch 1 --futex 1 >/dev/null 2>&1' - \
+		'"$1" record -e affine_move_task -o "$2" -- stress-ng --quiet --temp-path "$3" --timeout 2 --switch 1 --futex 1 >/dev/null 2>&1' - \
 		"$BIN/hftctl" "$WORK/none.hft" "$WORK"
 	note "changes meanwhile: $(dumped "$WORK/none.hft" affinity | sed 's/.*] affinity//' | sort | uniq -c | sort -rn | head -n 3)"
 	at_most "or hardly anything" "$(dumped "$WORK/none.hft" affinity | wc -l)" 40
@@ -99,7 +108,7 @@ if [[ $(state_of throttle_cfs_rq) == available ]] && grep -qw cpu /sys/fs/cgroup
 	}
 	export -f throttled
 	export group
-	check "a group runs into its quota" hftctl record -e throttle -o "$WORK/quota.hft" -- bash -c throttled
+	check "a group runs into its quota" hftctl record -e throttle_cfs_rq -o "$WORK/quota.hft" -- bash -c throttled
 	began=$(dumped "$WORK/quota.hft" cfs_throttle | wc -l)
 	ended=$(dumped "$WORK/quota.hft" cfs_unthrottle | wc -l)
 	is "each time is told" "$began" "$(stat_of nr_throttled)"
@@ -113,12 +122,12 @@ if [[ $(state_of throttle_cfs_rq) == available ]] && grep -qw cpu /sys/fs/cgroup
 	at_most "and no longer" "$waited" "$(($(stat_of throttled_usec) * 105 / 100))"
 	sound "quotas" --lossless "$WORK/quota.hft"
 	rmdir "$group"
-	check "without a quota" hftctl record -e throttle -o "$WORK/none.hft" -- stress-ng --quiet --temp-path "$WORK" --timeout 1 --cpu 1
+	check "without a quota" hftctl record -e throttle_cfs_rq -o "$WORK/none.hft" -- stress-ng --quiet --temp-path "$WORK" --timeout 1 --cpu 1
 	is "nothing is told" "$(dumped "$WORK/none.hft" 'cfs_(un)?throttle' | wc -l)" 0
 else
 	skip "quotas" "$(state_of throttle_cfs_rq) in this kernel"
 fi
 
 nothing_left "at the end"
-check "no probe of a function is left" bash -c '[[ ! -s /sys/kernel/debug/kprobes/list ]]'
+is "no probe of a function is left" "$(wc -l </sys/kernel/debug/kprobes/list)" 0
 finish

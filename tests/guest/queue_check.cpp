@@ -8,8 +8,9 @@
 // go on, to another thread, is in the queue with that one. From a number that is known the
 // next follows by the change. FILE must have every switch and change, none lost.
 //
-// Prints "switches=N changes=N unknown=N wrong=N" and, for each CPU, the number that its
-// queue held for most of the time. Exit status: 0 all of that holds.
+// Prints "switches=N changes=N unknown=N forgotten=N wrong=N" (switches while the number was not
+// known; how often it was not known any more, or did not follow from the one before) and, for each CPU, the number that
+// its queue held for most of the time. Exit status: 0 all of that holds.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -40,7 +41,8 @@ public:
     }
 
     int finish() {
-        fmt::print("switches={} changes={} unknown={} wrong={}\n", switches_, changes_, unknown_, wrong_);
+        fmt::print("switches={} changes={} unknown={} forgotten={} wrong={}\n", switches_, changes_, unknown_,
+                   forgotten_, wrong_);
         for (const auto& [cpu, queue] : queues_) {
             const auto most = std::ranges::max_element(queue.held, {}, [](const auto& held) { return held.second; });
             if (most != queue.held.end()) fmt::print("CPU {}: {}\n", cpu, most->first);
@@ -54,11 +56,18 @@ private:
         ++changes_;
         const std::uint32_t follows = queue.count.value_or(0) + static_cast<std::uint32_t>(event.change);
         if (queue.count) queue.held[*queue.count] += header.time.value - queue.since.value;
-        if (queue.count && event.count != follows)
-            wrong(header, fmt::format("CPU {} had {}, {:+} of them: {}", event.cpu.value, *queue.count, event.change,
-                                      event.count));
+        const bool known = event.count != RunQueueEvent::kUnknown;
+        // The kernel says on its CPU that there is one: that holds whatever went before.
+        const bool corrected = event.count == 1 && header.cpu == event.cpu && !event.counted;
+        if (queue.count && event.count != follows) {
+            if (known && !corrected)
+                wrong(header, fmt::format("CPU {} had {}, {:+} of them: {}", event.cpu.value, *queue.count,
+                                          event.change, event.count));
+            else
+                ++forgotten_;
+        }
         queue.count.reset();
-        if (event.count != RunQueueEvent::kUnknown) queue.count = event.count;
+        if (known) queue.count = event.count;
         queue.since = header.time;
     }
 
@@ -81,7 +90,7 @@ private:
     }
 
     std::map<std::uint32_t, Queue> queues_;
-    std::uint64_t switches_ = 0, changes_ = 0, unknown_ = 0, wrong_ = 0;
+    std::uint64_t switches_ = 0, changes_ = 0, unknown_ = 0, forgotten_ = 0, wrong_ = 0;
 };
 
 }  // namespace

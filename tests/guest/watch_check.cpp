@@ -48,6 +48,11 @@ bool is_identity(const Record& record) {
     return (record.type >= HFTMON_REC_THREAD && record.type <= HFTMON_REC_DEAD) || record.type == HFTMON_REC_COMM;
 }
 
+/// Told to all, whoever is watched.
+bool is_for_all(const Record& record) {
+    return record.type == HFTMON_REC_CFS_THROTTLE || record.type == HFTMON_REC_CFS_UNTHROTTLE || is_identity(record);
+}
+
 /// The threads that the record names, besides the one that runs; 0: none.
 std::array<std::uint32_t, 2> named(const Record& record) {
     switch (record.type) {
@@ -131,7 +136,7 @@ Items wanted_of(const CaptureReader& whole, const CaptureReader& watched, std::s
             }
             set.follow(record);
             const bool is_wanted =
-                recorded.count(cpu) != 0 && (partial.count(cpu) == 0 || is_identity(record) || set.has(runs) ||
+                recorded.count(cpu) != 0 && (partial.count(cpu) == 0 || is_for_all(record) || set.has(runs) ||
                                              set.has(others[0]) || set.has(others[1]));
             if (is_wanted) wanted[cpu].push_back({record, first + i});
         }

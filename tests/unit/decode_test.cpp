@@ -281,11 +281,12 @@ BOOST_AUTO_TEST_CASE(priorities_and_what_makes_threads_wait) {
 
 BOOST_AUTO_TEST_CASE(run_queues) {
     auto run = sample_run(HFTMON_REC_NR_RUNNING);
-    run[0].nr_running = {.cpu = 66, .count = 3, .change = -2, .reserved = 0};
+    run[0].nr_running = {.cpu = 66, .count = 3, .change = -2, .counted = 1};
     const auto queue = std::get<RunQueueEvent>(good(run).body);
     BOOST_TEST(queue.cpu == CpuId{66});
     BOOST_TEST(queue.count == 3u);
     BOOST_TEST(queue.change == -2);
+    BOOST_TEST(queue.counted);
     run[0].nr_running.count = HFTMON_NR_RUNNING_UNKNOWN;
     BOOST_TEST(std::get<RunQueueEvent>(good(run).body).count == RunQueueEvent::kUnknown);
 
@@ -296,6 +297,16 @@ BOOST_AUTO_TEST_CASE(run_queues) {
     BOOST_TEST(affinity.cpus == 2u);
     BOOST_TEST(affinity.first == CpuId{1});
     BOOST_TEST(affinity.last == CpuId{66});
+
+    run = sample_run(HFTMON_REC_NUMA_FAULT);
+    run[0].numa_fault = {.node = 1, .pages = 512, .outcome = HFTMON_NUMA_MOVE_FAILED, .reserved = 0};
+    const auto fault = std::get<NumaFaultEvent>(good(run).body);
+    BOOST_TEST(fault.node == 1u);
+    BOOST_TEST(fault.pages == 512u);
+    BOOST_CHECK(fault.outcome == NumaOutcome::kMoveFailed);
+    run[0].numa_fault.outcome = HFTMON_NUMA_OUTCOME_END;
+    Event event;
+    BOOST_CHECK(decode(run, kCpu, 0, event).status == DecodeStatus::kBadField);
 
     for (const bool throttled : {false, true}) {
         run = sample_run(throttled ? HFTMON_REC_CFS_THROTTLE : HFTMON_REC_CFS_UNTHROTTLE);

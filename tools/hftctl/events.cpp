@@ -44,7 +44,7 @@ struct Group {
     std::string_view name;
     std::uint64_t sources;
 };
-constexpr std::array<Group, 20> kGroups = {
+constexpr std::array<Group, 19> kGroups = {
     {{"all", HFTMON_SOURCE_ALL & ~HFTMON_SOURCE_STACKS},
      {"bills", kBills},
      {"sched", kSched},
@@ -61,9 +61,8 @@ constexpr std::array<Group, 20> kGroups = {
      {"syscall", bits(HFTMON_SOURCE_SYS_ENTER, HFTMON_SOURCE_SYS_EXIT)},
      {"signal", bits(HFTMON_SOURCE_SIGNAL_GENERATE, HFTMON_SOURCE_SIGNAL_DELIVER)},
      {"blocked", bits(HFTMON_SOURCE_SCHED_STAT_BLOCKED, HFTMON_SOURCE_SCHED_STAT_IOWAIT)},
-     {"numa", bits(HFTMON_SOURCE_SCHED_MOVE_NUMA, HFTMON_SOURCE_SCHED_SWAP_NUMA)},
-     {"affinity", bits(HFTMON_SOURCE_AFFINE_MOVE_TASK)},
-     {"throttle", bits(HFTMON_SOURCE_THROTTLE_CFS_RQ)},
+     {"numa", bits(HFTMON_SOURCE_SCHED_MOVE_NUMA, HFTMON_SOURCE_SCHED_SWAP_NUMA, HFTMON_SOURCE_TASK_NUMA_FAULT)},
+     {"queue", row(HFTMON_SOURCE_SCHED_UPDATE_NR_RUNNING, HFTMON_SOURCE_THROTTLE_CFS_RQ)},
      {"stack", HFTMON_SOURCE_STACKS}}};
 
 /// 0: no such name.

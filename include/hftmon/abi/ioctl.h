@@ -173,7 +173,7 @@ struct hftmon_source_status {
 	__u32 source;			/* enum hftmon_source */
 	__u32 state;			/* enum hftmon_source_state */
 	__u32 error;			/* errno of a failed hook, else 0 */
-	__u32 reserved;
+	__u32 missed;			/* functions: events since it was hooked, not seen */
 };
 
 /**

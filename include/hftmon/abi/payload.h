@@ -184,10 +184,16 @@ struct hftmon_blocked {
 };
 
 /*
- * The count is the kernel's own: a thread that runs is one of them, so is one that
- * the fair class leaves there for a while after it went to sleep (6.12 and later);
- * those of a throttled cgroup are not. It is not known (HFTMON_NR_RUNNING_UNKNOWN)
- * of a queue that changed all the while when recording began, until it has exactly one.
+ * The kernel's own number: a thread that runs is one of them, so is one that the fair
+ * class leaves there for a while after it went to sleep (6.12 and later); throttled ones
+ * are not. To change one thread the kernel may take several out and put them back: of
+ * changes at the same moment the last counts.
+ *
+ * The module adds changes up. It knows where to begin once the CPU has had exactly one
+ * thread. Until then, it begins with the threads that it has found in the queue
+ * (`counted`), throttled ones among them; if the queue changed meanwhile, the number is
+ * HFTMON_NR_RUNNING_UNKNOWN. A session that watches threads is told of changes that they
+ * make, and no others.
  */
 #define HFTMON_NR_RUNNING_UNKNOWN 0xffffffffu
 
@@ -195,7 +201,7 @@ struct hftmon_nr_running {
 	__u32 cpu;		/* whose queue; any may change it */
 	__u32 count;		/* threads in it now, or HFTMON_NR_RUNNING_UNKNOWN */
 	__s32 change;		/* how many more than before */
-	__u32 reserved;
+	__u32 counted;		/* 1: rests on what was found at the beginning */
 };
 
 struct hftmon_affinity {
@@ -205,8 +211,13 @@ struct hftmon_affinity {
 	__u32 last_cpu;		/* the highest */
 };
 
+/*
+ * All sessions of a CPU are told, whoever they watch. From 6.18 on a group may be told to
+ * run again and still not have a quota: the last UNTHROTTLE before the next THROTTLE is
+ * the end.
+ */
 struct hftmon_throttle {
-	__u32 queue;		/* the same for one cgroup on one CPU, while anybody records it */
+	__u32 queue;		/* the same for one cgroup on one CPU while the group lives */
 	__u32 reserved0;
 	__u64 reserved1;
 };
@@ -216,6 +227,20 @@ struct hftmon_numa {
 	__u32 swapped_tid;	/* that goes the other way; 0: nobody */
 	__u32 from_cpu;
 	__u32 to_cpu;
+};
+
+enum hftmon_numa_outcome {
+	HFTMON_NUMA_STAYED = 0,		/* the memory is where it should be, or not worth it */
+	HFTMON_NUMA_MOVED = 1,		/* to the node of this CPU */
+	HFTMON_NUMA_MOVE_FAILED = 2,
+	HFTMON_NUMA_OUTCOME_END
+};
+
+struct hftmon_numa_fault {
+	__u32 node;		/* where the memory is now */
+	__u32 pages;		/* of 4 KiB */
+	__u32 outcome;		/* enum hftmon_numa_outcome */
+	__u32 reserved;
 };
 
 struct hftmon_ipi_send {
@@ -340,6 +365,7 @@ HFTMON_ABI_ASSERT(sizeof(struct hftmon_function) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_nr_running) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_affinity) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_throttle) == 16);
+HFTMON_ABI_ASSERT(sizeof(struct hftmon_numa_fault) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_napi) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_packet) == 16);
 HFTMON_ABI_ASSERT(sizeof(struct hftmon_block) == 16);

@@ -89,6 +89,7 @@ enum hftmon_record_type {
 	HFTMON_REC_CPU_FREQUENCY = 46,
 	HFTMON_REC_SIGNAL_GENERATE = 47,	/* the thread here sends it */
 	HFTMON_REC_SIGNAL_DELIVER = 48,	/* the thread here takes it */
+	HFTMON_REC_NUMA_FAULT = 49,	/* memory that NUMA balancing watches was used */
 
 	/* Functions of the kernel that are called later: payload `function`. */
 	HFTMON_REC_HRTIMER_START = 50,	/* payload `hrtimer_start` */
@@ -192,6 +193,7 @@ struct hftmon_record {
 		struct hftmon_throttle throttle;
 		struct hftmon_blocked blocked;
 		struct hftmon_numa numa;
+		struct hftmon_numa_fault numa_fault;
 		struct hftmon_ipi_send ipi_send;
 		struct hftmon_tlb_flush tlb_flush;
 		struct hftmon_cpu_frequency frequency;

@@ -3,9 +3,9 @@
  * Sources: what a session can ask for. One bit of a 64-bit mask each. A source
  * is one kernel tracepoint, or an entry/exit pair that only makes sense whole.
  *
- * AFFINE_MOVE_TASK and THROTTLE_CFS_RQ are functions of the kernel, found by name, where
- * no tracepoint tells what they do: kprobes, so a kernel without them, or that keeps
- * kprobes off them, has no such source.
+ * AFFINE_MOVE_TASK, THROTTLE_CFS_RQ and TASK_NUMA_FAULT are functions of the kernel,
+ * found by name, where no tracepoint tells what they do: kprobes, so a kernel without
+ * them, or that keeps kprobes off them, has no such source.
  *
  * STACK_* are not tracepoints: they add the stack of the thread that runs to the
  * records of another event, SCHED_SWITCH (who leaves the CPU), SCHED_WAKING (who
@@ -83,7 +83,8 @@
 	X(STACK_SPIKE, "stack_spike")					\
 	X(SCHED_UPDATE_NR_RUNNING, "sched_update_nr_running_tp")	\
 	X(AFFINE_MOVE_TASK, "affine_move_task")				\
-	X(THROTTLE_CFS_RQ, "throttle_cfs_rq")
+	X(THROTTLE_CFS_RQ, "throttle_cfs_rq")				\
+	X(TASK_NUMA_FAULT, "task_numa_fault")
 
 enum hftmon_source {
 #define HFTMON_SOURCE_ENUM(id, name) HFTMON_SOURCE_##id,

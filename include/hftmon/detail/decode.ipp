@@ -150,6 +150,11 @@ struct Decoder {
         return give(TlbFlushEvent{static_cast<TlbFlushReason>(flush.reason), flush.pages});
     }
 
+    Decoded numa_fault(const hftmon_numa_fault& fault) const {
+        if (fault.outcome >= HFTMON_NUMA_OUTCOME_END) return kBad;
+        return give(NumaFaultEvent{fault.node, fault.pages, static_cast<NumaOutcome>(fault.outcome)});
+    }
+
     Decoded signal(const hftmon_signal& signal, bool deliver) const {
         if (signal.signal == 0 || signal.signal > 64 || signal.group > 1) return kBad;
         return give(
@@ -202,14 +207,15 @@ struct Decoder {
                 return give(NumaEvent{Tid{record.numa.tid}, Tid{record.numa.swapped_tid}, CpuId{record.numa.from_cpu},
                                       CpuId{record.numa.to_cpu}});
             case HFTMON_REC_NR_RUNNING:
-                return give(
-                    RunQueueEvent{CpuId{record.nr_running.cpu}, record.nr_running.count, record.nr_running.change});
+                return give(RunQueueEvent{CpuId{record.nr_running.cpu}, record.nr_running.count,
+                                          record.nr_running.change, record.nr_running.counted != 0});
             case HFTMON_REC_AFFINITY:
                 return give(AffinityEvent{Tid{record.affinity.tid}, record.affinity.cpus,
                                           CpuId{record.affinity.first_cpu}, CpuId{record.affinity.last_cpu}});
             case HFTMON_REC_CFS_THROTTLE:
             case HFTMON_REC_CFS_UNTHROTTLE:
                 return give(ThrottleEvent{record.type == HFTMON_REC_CFS_THROTTLE, record.throttle.queue});
+            case HFTMON_REC_NUMA_FAULT: return numa_fault(record.numa_fault);
             case HFTMON_REC_IPI_SEND: return ipi_send(record.ipi_send);
             case HFTMON_REC_TLB_FLUSH: return tlb_flush(record.tlb_flush);
             case HFTMON_REC_CPU_FREQUENCY:

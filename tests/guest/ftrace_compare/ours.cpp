@@ -210,6 +210,7 @@ void Ours::fill(const EventHeader&, const NumaEvent& e, Item& item) {
 void Ours::fill(const EventHeader&, const RunQueueEvent&, Item&) {}
 void Ours::fill(const EventHeader&, const AffinityEvent&, Item&) {}
 void Ours::fill(const EventHeader&, const ThrottleEvent&, Item&) {}
+void Ours::fill(const EventHeader&, const NumaFaultEvent&, Item&) {}
 void Ours::fill(const EventHeader&, const IpiSendEvent& e, Item& item) {
     item.type = HFTMON_REC_IPI_SEND;
     item.field = {e.first.value, e.count, static_cast<std::int64_t>(e.cpus)};

@@ -65,6 +65,7 @@ private:
     void fill(const hftmon::EventHeader&, const hftmon::RunQueueEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::AffinityEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::ThrottleEvent&, Item&);
+    void fill(const hftmon::EventHeader&, const hftmon::NumaFaultEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::IpiSendEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::TlbFlushEvent&, Item&);
     void fill(const hftmon::EventHeader&, const hftmon::CpuFrequencyEvent&, Item&);
