@@ -13,7 +13,14 @@ static enum cpuhp_state prepare_state, online_state;
 static int hftmon_cpu_prepare(unsigned int cpu)
 {
 	hftmon_running_forget_cpu(cpu);
-	hftmon_run_queue_forget_cpu(cpu);
+	hftmon_run_queue_forget();
+	return 0;
+}
+
+/* It is down: what it did to run queues on its way is not known. */
+static int hftmon_cpu_dead(unsigned int cpu)
+{
+	hftmon_run_queue_forget();
 	return 0;
 }
 
@@ -33,7 +40,7 @@ static int hftmon_cpu_offline(unsigned int cpu)
 int hftmon_hotplug_init(void)
 {
 	int state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "hftmon:prepare",
-					      hftmon_cpu_prepare, NULL);
+					      hftmon_cpu_prepare, hftmon_cpu_dead);
 
 	if (state < 0)
 		return state;

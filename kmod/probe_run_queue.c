@@ -51,13 +51,33 @@ struct queues {
 static struct queues *queues;
 
 /*
- * Of each CPU's queue: threads in it, or UNKNOWN; above them COUNTED, and how often that
- * has changed. Written under that queue's lock, on whatever CPU, and by count_threads().
+ * Of each CPU's queue: threads in it, or UNKNOWN; above them COUNTED, the era in which that
+ * is known, and how often it has changed. Written under that queue's lock, on whatever CPU,
+ * and by learn_numbers().
  */
 static DEFINE_PER_CPU(u64, running) = UNKNOWN;
 
 #define COUNTED BIT_ULL(32)	/* single_task_running() has not said so yet */
-#define CHANGE BIT_ULL(33)
+#define ERA_SHIFT 33
+#define ERA_MASK GENMASK_ULL(48, ERA_SHIFT)
+#define CHANGE BIT_ULL(49)
+
+/*
+ * What was known in another era is not any more: a CPU that is not online tells nothing of
+ * what it does to its own queue and to others.
+ */
+static u32 era;
+
+static u64 word_of(u64 changes, u64 counted, u32 number)
+{
+	return (changes & ~(CHANGE - 1)) | ((u64)READ_ONCE(era) << ERA_SHIFT & ERA_MASK) |
+	       counted | number;
+}
+
+static u32 number_in(u64 word)
+{
+	return (word ^ word_of(0, 0, 0)) & ERA_MASK ? UNKNOWN : (u32)word;
+}
 
 static unsigned int bucket_of(const struct queues *table, unsigned long offset)
 {
@@ -93,7 +113,7 @@ static noinline void learn(const struct rq *rq, int change)
 static u64 count(u32 cpu, int change)
 {
 	u64 *word = per_cpu_ptr(&running, cpu), before = READ_ONCE(*word);
-	u32 now = (u32)before == UNKNOWN ? UNKNOWN : (u32)before + change;
+	u32 now = number_in(before) == UNKNOWN ? UNKNOWN : (u32)before + change;
 	u64 counted = before & COUNTED;
 
 	if (cpu == raw_smp_processor_id()) {
@@ -108,9 +128,8 @@ static u64 count(u32 cpu, int change)
 		now = UNKNOWN;
 	if (now == UNKNOWN)
 		counted = 0;
-	before += CHANGE;
-	before = (before & ~(CHANGE - 1)) | counted | now;
-	/* Over what count_threads() may have written meanwhile: it knew of no change. */
+	before = word_of(before + CHANGE, counted, now);
+	/* Over what learn_numbers() may have written meanwhile: it knew of no change. */
 	WRITE_ONCE(*word, before);
 	return before;
 }
@@ -180,7 +199,7 @@ static bool all_known(void)
 	int cpu;
 
 	for_each_online_cpu(cpu) {
-		if ((u32)READ_ONCE(per_cpu(running, cpu)) == UNKNOWN)
+		if (number_in(READ_ONCE(per_cpu(running, cpu))) == UNKNOWN)
 			return false;
 	}
 	return true;
@@ -202,9 +221,9 @@ static void learn_numbers(void)
 		count_threads(found);
 		synchronize_rcu();
 		for_each_possible_cpu(cpu) {
-			if ((u32)before[cpu] == UNKNOWN)
+			if (number_in(before[cpu]) == UNKNOWN)
 				cmpxchg(per_cpu_ptr(&running, cpu), before[cpu],
-					(before[cpu] & ~(CHANGE - 1)) | COUNTED | found[cpu]);
+					word_of(before[cpu], COUNTED, found[cpu]));
 		}
 	}
 	kvfree(found);
@@ -259,23 +278,14 @@ int hftmon_run_queue_learn(void)
 }
 
 /**
- * hftmon_run_queue_forget_cpu() - that CPU is about to come up
- * @cpu: it went down, and comes up, unseen: a CPU that is not online tells nothing
+ * hftmon_run_queue_forget() - numbers are not known: changes were not seen
+ *
+ * A number that is found out at this moment may still count as known; who forgets because
+ * a CPU goes does so again when it has gone.
  */
-void hftmon_run_queue_forget_cpu(unsigned int cpu)
-{
-	u64 *word = per_cpu_ptr(&running, cpu);
-
-	WRITE_ONCE(*word, (READ_ONCE(*word) & ~(CHANGE - 1)) | UNKNOWN);
-}
-
-/** hftmon_run_queue_forget() - the numbers, as changes are not seen any more; no probe runs */
 void hftmon_run_queue_forget(void)
 {
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		hftmon_run_queue_forget_cpu(cpu);
+	WRITE_ONCE(era, era + 1);
 }
 
 /** hftmon_run_queue_exit() - the module goes; no probe runs */

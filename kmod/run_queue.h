@@ -5,7 +5,6 @@
 
 int hftmon_run_queue_learn(void);
 void hftmon_run_queue_forget(void);
-void hftmon_run_queue_forget_cpu(unsigned int cpu);
 void hftmon_run_queue_exit(void);
 
 #endif /* HFTMON_RUN_QUEUE_H */

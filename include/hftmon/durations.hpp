@@ -24,9 +24,13 @@ namespace hftmon {
 [[nodiscard]] std::uint32_t countable_durations(const CaptureMeta& meta) noexcept;
 
 /// Counts from events, in order of time, as the kernel does. Memory: 90 KiB for a
-/// CPU with events and about 100 bytes for each thread. One thread at a time.
+/// CPU with events, 40 KiB for each thread that is followed, about 100 bytes for any
+/// other. One thread at a time.
 class DurationCounter {
 public:
+    /// Of threads that were followed and have ended, so many are kept: 40 MiB.
+    static constexpr std::size_t kEndedKept = 1024;
+
     /// The records' clock: the kernel tells durations of NMIs in nanoseconds.
     explicit DurationCounter(const TscClock& clock) noexcept : clock_(clock) {}
     void apply(const Event& event);
@@ -39,8 +43,10 @@ public:
     [[nodiscard]] DurationHistograms of(CpuId cpu) const;
     /// Of those that are followed, by tid.
     [[nodiscard]] const std::map<Tid, ThreadHistograms>& threads() const noexcept { return followed_; }
-    /// Of those that were, and have ended: others may have their ids.
+    /// Of those that were, and have ended, the first kEndedKept: others may have their ids.
     [[nodiscard]] const std::vector<ThreadHistograms>& ended() const noexcept { return ended_; }
+    /// Durations of those that ended later.
+    [[nodiscard]] std::uint64_t not_kept() const noexcept { return not_kept_; }
 
 private:
     /// Handlers that call others of the same kind: so deep, as the kernel remembers.
@@ -66,6 +72,8 @@ private:
     void end(Cpu& cpu, Tid tid, DurationKind kind, std::optional<TscTime>& begin, TscTime now);
     void apply(Cpu& cpu, TscTime now, const SchedSwitchEvent& event);
     void apply(TscTime now, const SchedWakeEvent& event);
+    void apply(const ThreadEvent& event);
+    void finish(Tid tid);
     Cpu& at(CpuId cpu);
 
     TscClock clock_;
@@ -73,6 +81,7 @@ private:
     std::unordered_map<std::uint32_t, Times> threads_;
     std::map<Tid, ThreadHistograms> followed_;
     std::vector<ThreadHistograms> ended_;
+    std::uint64_t not_kept_ = 0;
 };
 
 }  // namespace hftmon

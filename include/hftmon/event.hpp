@@ -103,7 +103,8 @@ struct PriorityEvent {
 struct NeedReschedEvent { Tid tid; CpuId cpu; bool lazy; };
 struct BlockedEvent { bool iowait; Tid tid; Nanoseconds length; };
 struct NumaEvent { Tid tid, swapped; CpuId from, to; };
-/// How many threads a CPU's run queue holds has changed; of changes at one moment the last counts.
+/// How many threads a CPU's run queue holds has changed; of changes at one moment the last
+/// counts. Where threads are watched: changes that they make, and no others.
 struct RunQueueEvent {
     static constexpr std::uint32_t kUnknown = 0xffff'ffff;
     CpuId cpu;            ///< whose queue; any CPU may change it

@@ -74,7 +74,7 @@ struct DurationThreshold {
 struct DurationHistograms {
     std::array<Histogram, kDurationKinds> of;
     std::uint64_t missed = 0;   ///< durations of threads whose beginning was lost
-    std::uint64_t no_slot = 0;  ///< watched threads that found no room for their own: so often
+    std::uint64_t no_slot = 0;  ///< durations of watched threads that found no room for their own
 
     void add(const DurationHistograms& other) noexcept;
     void subtract(const DurationHistograms& earlier) noexcept;

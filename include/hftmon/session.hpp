@@ -30,10 +30,17 @@ using SourceCost = ::hftmon_source_cost;
 
 enum class RingMode : std::uint32_t { kStream = HFTMON_MODE_STREAM, kFlight = HFTMON_MODE_FLIGHT };
 
+/// Only where they are asked for by name: stacks, which cost many times the rest; functions
+/// of the kernel, by kprobes; the depth of run queues, which takes grace periods to begin.
+inline constexpr std::uint64_t kSourcesByName =
+    HFTMON_SOURCE_STACKS | HFTMON_SOURCE_BIT(HFTMON_SOURCE_SCHED_UPDATE_NR_RUNNING) |
+    HFTMON_SOURCE_BIT(HFTMON_SOURCE_AFFINE_MOVE_TASK) | HFTMON_SOURCE_BIT(HFTMON_SOURCE_THROTTLE_CFS_RQ) |
+    HFTMON_SOURCE_BIT(HFTMON_SOURCE_TASK_NUMA_FAULT);
+
 struct SessionOptions {
     RingMode mode = RingMode::kStream;
-    /// Bits of enum hftmon_source. Not the default: stacks, which cost many times the rest.
-    std::uint64_t sources = HFTMON_SOURCE_ALL & ~HFTMON_SOURCE_STACKS;
+    /// Bits of enum hftmon_source.
+    std::uint64_t sources = HFTMON_SOURCE_ALL & ~kSourcesByName;
     /// Records per CPU, a power of two, 2^10 .. 2^25. 32 bytes each.
     std::uint32_t ring_records = 1u << 16;
     /// Unread records in one ring that end a wait(); at most ring_records / 2.
@@ -52,7 +59,8 @@ struct SessionOptions {
     /// `sources` may then be 0. Those it cannot measure are left out, as info() tells.
     std::uint32_t durations = 0;
     /// Watched threads have histograms of their own, too: thread_durations(). The module has
-    /// room for so many (its parameter thread_slots).
+    /// room for so many (its parameter thread_slots). Wants somebody in `watched` and a kind
+    /// that ThreadHistograms::counts() in `durations`: else kInvalidArgument.
     bool thread_histograms = false;
     /// Each duration over one of these is recorded, a DurationEvent when it has ended, of
     /// kinds that need not be in `durations`. To have these in place of a source's events,
@@ -172,7 +180,8 @@ public:
     Status durations(CpuId cpu, DurationHistograms& counted) const;
     /// What was counted since start(), until stop(), of each watched thread that had a
     /// duration, on the CPUs of this session and of others that count; a thread may be there
-    /// more than once. No system call. kNotFound: not with thread_histograms, or not yet.
+    /// more than once. No system call; copies 40 KiB for each, so not in a hot path. kNotFound: not with
+    /// thread_histograms, or not yet.
     [[nodiscard]] Result<std::vector<ThreadHistograms>> thread_durations() const;
     /// How full the tables of stacks are; after setup(), with no slots without stacks.
     [[nodiscard]] Result<StacksInfo> stacks_info() const;

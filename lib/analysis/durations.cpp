@@ -82,10 +82,7 @@ void DurationCounter::apply(Cpu& cpu, TscTime now, const SchedSwitchEvent& event
         end(cpu, event.prev, HFTMON_DURATION_ON_CPU, cpu.switched, now);
         if ((event.prev_state & kTaskDead) != 0) {
             threads_.erase(event.prev.value);
-            if (auto found = followed_.extract(event.prev)) {
-                found.mapped().ended = true;
-                ended_.push_back(found.mapped());
-            }
+            finish(event.prev);
         } else {
             Times& prev = threads_[event.prev.value];
             prev.running = false;
@@ -127,6 +124,33 @@ void DurationCounter::apply(TscTime now, const SchedWakeEvent& event) {
     }
 }
 
+/// A followed thread is no more, or not under this id.
+void DurationCounter::finish(Tid tid) {
+    auto found = followed_.extract(tid);
+    if (!found) return;
+    if (ended_.size() == kEndedKept) {
+        for (const Histogram& histogram : found.mapped().of) not_kept_ += histogram.count();
+        return;
+    }
+    found.mapped().ended = true;
+    ended_.push_back(found.mapped());
+}
+
+void DurationCounter::apply(const ThreadEvent& event) {
+    if (followed_.empty()) return;
+    if (event.change == IdentityChange::kFork) {
+        finish(event.tid);  // its death was not seen
+        if (event.tid != event.tgid && followed_.contains(event.related)) follow(event.tid);
+    } else if (event.change == IdentityChange::kExec && event.related != event.tid) {
+        // Another thread of the process than its first takes over the first one's id.
+        finish(event.tid);
+        auto found = followed_.extract(event.related);
+        if (!found) return;
+        found.key() = found.mapped().tid = event.tid;
+        followed_.insert(std::move(found));
+    }
+}
+
 void DurationCounter::apply(const Event& event) {
     if (event.header.cpu.value >= kCpuLimit) return;
     const TscTime now = event.header.time;
@@ -136,8 +160,7 @@ void DurationCounter::apply(const Event& event) {
     } else if (const auto* wake = std::get_if<SchedWakeEvent>(&event.body)) {
         apply(now, *wake);
     } else if (const auto* thread = std::get_if<ThreadEvent>(&event.body)) {
-        const bool is_thread = thread->change == IdentityChange::kFork && thread->tid != thread->tgid;
-        if (is_thread && followed_.contains(thread->related)) follow(thread->tid);
+        apply(*thread);
     } else if (const auto* irq = std::get_if<IrqEvent>(&event.body)) {
         handler(cpu, HFTMON_DURATION_HARDIRQ, irq->entry, now);
     } else if (const auto* softirq = std::get_if<SoftirqEvent>(&event.body)) {

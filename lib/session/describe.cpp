@@ -27,8 +27,7 @@ std::string cpu_model() {
 
 std::string source_reason(const SourceStatus& status) {
     switch (status.state) {
-        case HFTMON_SOURCE_AVAILABLE:
-            return status.missed != 0 ? fmt::format("{} events missed since it was hooked", status.missed) : "";
+        case HFTMON_SOURCE_AVAILABLE: return "";
         case HFTMON_SOURCE_MISSING: return "this kernel has no such tracepoint or function";
         case HFTMON_SOURCE_MISMATCH: return "the kernel's prototype is not one that the module was built for";
         case HFTMON_SOURCE_FAILED:

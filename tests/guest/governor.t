@@ -125,7 +125,7 @@ for parts in 2 3 3; do
 done
 stop_recording half
 at_least "probes cost something" "$held" 1
-at_most "a budget of part of that is kept to" "$held" $((budget + budget * 2 / 5))
+at_most "a budget of part of that is kept to" "$held" $((budget + (free - budget) * 2 / 5))
 governed half
 at_least "by shedding some, not everything" "${NUMBER[partial]}" 1
 

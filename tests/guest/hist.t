@@ -42,13 +42,17 @@ load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --pthread 1
 wait_for 60 pgrep -f stress-ng-pthread
 process=$(pgrep -o -f stress-ng-pthread)
 is_it=".threads[] | select(.tid == \$tid)"
-check "hist, of a process" hftctl hist -p "$process" -d 5s --json
-is "it is told, by name" "$(jq -c --argjson tid "$process" "[$is_it] | [.[0].comm, .[0].ended, length]" "$WORK/output")" \
-	'["stress-ng-pthre",false,1]'
-at_least "how often it was away" "$(jq --argjson tid "$process" "$is_it | .off_cpu.count" "$WORK/output")" 3
-at_least "and those that it started, which ended" "$(jq '[.threads[] | select(.ended and .on_cpu.count > 0)] | length' "$WORK/output")" 1
-echo 2 >/sys/module/hftmon/parameters/thread_slots
+# ENDED: threads that it started, and that have ended.
+ENDED='[.threads[] | select(.ended and .on_cpu.count > 0)] | length'
 # As long as it takes: on a loaded host a thread may take seconds to begin.
+told_of_process() {
+	hftctl hist -p "$process" -d 5s --json >"$WORK/process" && (($(jq "$ENDED" "$WORK/process") >= 1))
+}
+check "hist, of a process, and of those that it started, which ended" wait_for 120 told_of_process
+is "it is told, by name" "$(jq -c --argjson tid "$process" "[$is_it] | [.[0].comm, .[0].ended, length]" "$WORK/process")" \
+	'["stress-ng-pthre",false,1]'
+at_least "how often it was away" "$(jq --argjson tid "$process" "$is_it | .off_cpu.count" "$WORK/process")" 3
+echo 2 >/sys/module/hftmon/parameters/thread_slots
 told_of_no_room() {
 	hftctl hist -p "$process" -d 5s >"$WORK/little" && grep -q 'thread_slots of the module' "$WORK/little"
 }
@@ -57,13 +61,17 @@ check "with little room others are not told, and that is" wait_for 120 told_of_n
 at_least "as many as there is room for are" "$(grep -c '^thread ' "$WORK/little")" 1
 at_most "and no more" "$(grep -c '^thread ' "$WORK/little")" 2
 echo 64 >/sys/module/hftmon/parameters/thread_slots
-check "by thread, of a capture" bash -c '"$1" record -d 3s -o "$2" 2>/dev/null && "$1" hist -i "$2" -p "$3" --json' - \
-	"$BIN/hftctl" "$WORK/threads.hft" "$process"
-at_least "that thread" "$(jq --argjson tid "$process" "$is_it | .off_cpu.count" "$WORK/output")" 1
-at_least "and those that it started" "$(jq '[.threads[] | select(.ended and .on_cpu.count > 0)] | length' "$WORK/output")" 1
+told_of_capture() {
+	hftctl record -d 3s -o "$WORK/threads.hft" >/dev/null 2>&1 &&
+		hftctl hist -i "$WORK/threads.hft" -p "$process" --json >"$WORK/process" && (($(jq "$ENDED" "$WORK/process") >= 1))
+}
+check "by thread, of a capture, and those that it started" wait_for 120 told_of_capture
+at_least "that thread" "$(jq --argjson tid "$process" "$is_it | .off_cpu.count" "$WORK/process")" 1
+is "each by name" "$(jq -c '[.threads[].comm | select(. != "stress-ng-pthre")]' "$WORK/process")" '[]'
 complains "nobody" 1 "no such process" hftctl hist -p 4194303 -d 1s
 complains "nobody, in a capture" 1 "knows no such" hftctl hist -i "$WORK/threads.hft" -p 4194303
 complains "everybody" 2 "name processes" hftctl hist -p all -d 1s
+complains "threads, and some CPUs" 2 "not for some CPUs" hftctl hist -p "$process" -C 1 -d 1s
 complains "a kind that is not of threads" 2 "by thread" hftctl hist -p "$process" -k nmi -d 1s
 
 complains "a kind that there is not" 2 "no kind 'x'" hftctl hist -k x

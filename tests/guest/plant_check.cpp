@@ -86,6 +86,11 @@ const BillLine* largest(const Bill& bill, const json& cause) {
     return first == bill.lines.end() ? nullptr : &*first;
 }
 
+bool is_interrupt(const BillLine& line) {
+    return line.cause == CauseKind::kIrq || line.cause == CauseKind::kVector || line.cause == CauseKind::kSoftirq ||
+           line.cause == CauseKind::kNmi;
+}
+
 class Checker {
 public:
     Checker(const Evidence& evidence) : evidence_(evidence), tolerance_(evidence.clock.to_ticks(kTolerance).value) {}
@@ -107,6 +112,10 @@ public:
                 const BillLine* first = largest(*bill, cause);
                 return first != nullptr && matches(*first, cause);
             });
+        if (!first_is_planted && !bill->lines.empty() && is_disturbed(delay, bill->lines.front(), slack)) {
+            ++disturbed_;
+            return;
+        }
         if (!first_is_planted) return fail(delay, bill, "the largest line is not the planted cause");
         for (const json& cause : delay["causes"]) {
             if (!check_time(delay, *bill, cause, slack)) return;
@@ -134,14 +143,22 @@ public:
     }
 
     [[nodiscard]] bool verdict(const std::string& scenario, std::size_t planted) const {
-        fmt::print("{}: {} planted, {} judged, {} wrong; line minus truth {:+.1f} .. {:+.1f} us\n", scenario, planted,
-                   judged_, wrong_, us(least_), us(most_));
-        return wrong_ == 0 && judged_ >= planted && judged_ != 0;
+        fmt::print("{}: {} planted, {} judged, {} disturbed, {} wrong; line minus truth {:+.1f} .. {:+.1f} us\n",
+                   scenario, planted, judged_, disturbed_, wrong_, us(least_), us(most_));
+        return wrong_ == 0 && judged_ + disturbed_ >= planted && 2 * judged_ >= planted && judged_ != 0;
     }
 
 private:
     [[nodiscard]] double us(std::int64_t ticks) const {
         return static_cast<double>(evidence_.clock.to_ns({ticks}).count()) / 1e3;
+    }
+
+    /// A host that takes the CPU in an interrupt of the guest makes that the largest line: the
+    /// causes have not seen that time pass, either.
+    [[nodiscard]] static bool is_disturbed(const json& delay, const BillLine& line, std::int64_t slack) {
+        std::int64_t gaps = slack;
+        for (const json& cause : delay["causes"]) gaps += cause["gap_ticks"].get<std::int64_t>();
+        return is_interrupt(line) && line.ticks.value <= gaps;
     }
 
     [[nodiscard]] const Bill* find(const json& delay) const {
@@ -164,9 +181,7 @@ private:
         std::int64_t line_ticks = 0;
         std::uint32_t faults = 0;
         for (const BillLine& line : bill.lines) {
-            const bool is_interrupt = line.cause == CauseKind::kIrq || line.cause == CauseKind::kVector ||
-                                      line.cause == CauseKind::kSoftirq || line.cause == CauseKind::kNmi;
-            if (!knows_gaps && is_interrupt) nested += line.ticks.value;
+            if (!knows_gaps && is_interrupt(line)) nested += line.ticks.value;
             if (!matches(line, cause)) continue;
             line_ticks += line.ticks.value;
             faults += line.page_faults;
@@ -216,7 +231,7 @@ private:
 
     const Evidence& evidence_;
     std::int64_t tolerance_;
-    std::size_t judged_ = 0, wrong_ = 0;
+    std::size_t judged_ = 0, disturbed_ = 0, wrong_ = 0;
     std::int64_t least_ = 0, most_ = 0;
 };
 

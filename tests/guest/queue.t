@@ -24,7 +24,7 @@ check "recorded" hftctl record -e "$QUEUE" --ring 16M -d 2s -o "$WORK/queue.hft"
 check "numbers agree with who runs" examine queue_check "$WORK/queue.hft"
 note "$(cat "$WORK/output")"
 number() {
-	sed -n "1s/.*\\<$1=\\([0-9]*\\).*/\\1/p" "$WORK/output"
+	sed -n "/^switches=/s/.*\\<$1=\\([0-9]*\\).*/\\1/p" "$WORK/output"
 }
 is "and are never forgotten" "$(number forgotten)" 0
 at_least "at many switches" "$(($(number switches) - $(number unknown)))" 500
@@ -33,11 +33,14 @@ sound "queues" --lossless "$WORK/queue.hft"
 hftctl record -e "$QUEUE" --ring 16M -d 500ms -o "$WORK/again.hft" >/dev/null 2>&1
 check "and again, once they had been forgotten" examine queue_check "$WORK/again.hft"
 at_least "at switches" "$(($(number switches) - $(number unknown)))" 100
+is "nor forgotten in between" "$(number forgotten)" 0
 check "while a CPU goes and comes" hftctl record -e "$QUEUE" --ring 16M -o "$WORK/hotplug.hft" -- bash -c '
 	echo 0 >/sys/devices/system/cpu/cpu3/online && sleep 0.5 &&
 	echo 1 >/sys/devices/system/cpu/cpu3/online && sleep 1'
-check "numbers agree with who runs" examine queue_check "$WORK/hotplug.hft"
-note "$(head -n 1 "$WORK/output")"
+check "numbers agree with who runs" examine queue_check "$WORK/hotplug.hft" 5
+note "$(grep "^switches=" "$WORK/output")"
+at_most "it is known again soon: switches before" "$(number unknown)" $(($(number switches) / 4))
+at_most "and seldom not right" "$(number forgotten)" 10
 unload
 
 # The kernel itself says how many there are: threads that never sleep, on CPU 2.
@@ -59,7 +62,11 @@ check "threads that never sleep" hftctl record -e "$QUEUE" --ring 16M -o "$WORK/
 	bash -c 'kernel_says "$@"' - "$DEBUG" "$WORK/says"
 at_least "CPU 2 has three" "$(cat "$WORK/says")" 3
 check "by their numbers" examine queue_check "$WORK/deep.hft"
-is "the kernel's number" "$(sed -n 's/^CPU 2: //p' "$WORK/output")" "$(cat "$WORK/says")"
+if [[ $(uname -v) == *PREEMPT_RT* ]]; then
+	skip "the kernel's number" "a grace period changes busy queues: with more than one thread they stay unknown"
+else
+	is "the kernel's number" "$(sed -n 's/^CPU 2: //p' "$WORK/output")" "$(cat "$WORK/says")"
+fi
 unload
 
 # ---- where a thread may run ------------------------------------------------------
@@ -102,7 +109,6 @@ if [[ $(state_of throttle_cfs_rq) == available ]] && grep -qw cpu /sys/fs/cgroup
 	stat_of() {
 		sed -n "s/^$1 //p" "$group/cpu.stat"
 	}
-	# One thread, of one CPU: each period in which the group had to wait is one time.
 	throttled() {
 		taskset -c 1 bash -c 'echo $$ >"$1/cgroup.procs"; end=$((SECONDS + 4)); while ((SECONDS < end)); do :; done' - "$group"
 	}
@@ -111,7 +117,8 @@ if [[ $(state_of throttle_cfs_rq) == available ]] && grep -qw cpu /sys/fs/cgroup
 	check "a group runs into its quota" hftctl record -e throttle_cfs_rq -o "$WORK/quota.hft" -- bash -c throttled
 	began=$(dumped "$WORK/quota.hft" cfs_throttle | wc -l)
 	ended=$(dumped "$WORK/quota.hft" cfs_unthrottle | wc -l)
-	is "each time is told" "$began" "$(stat_of nr_throttled)"
+	# It counts periods in which the group waits, of which one wait may take several.
+at_most "no more times than periods in which it had to wait" "$began" "$(stat_of nr_throttled)"
 	is "and each end" "$ended" "$began"
 	is "of one queue" "$(dumped "$WORK/quota.hft" 'cfs_(un)?throttle' | grep -o 'queue=.*' | sort -u | wc -l)" 1
 	waited=$(dumped "$WORK/quota.hft" 'cfs_(un)?throttle' | awk '

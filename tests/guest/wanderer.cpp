@@ -8,12 +8,13 @@
 // Balancing is switched on in between and off in the end.
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <string>
-#include <vector>
 
 namespace {
 
@@ -53,7 +54,12 @@ std::uint64_t moved() {
 int main(int argc, char** argv) {
     must(argc == 4, "usage: wanderer FROM_CPU TO_CPU PAGES");
     go_to(argv[1]);
-    std::vector<char> memory(kSize, 1);
+    char* const memory =
+        static_cast<char*>(mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    must(memory != MAP_FAILED, "mmap");
+    // One fault for each page.
+    must(madvise(memory, kSize, MADV_NOHUGEPAGE) == 0, "madvise");
+    std::fill_n(memory, kSize, 1);
     balance("1");
     go_to(argv[2]);
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);

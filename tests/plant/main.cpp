@@ -126,11 +126,8 @@ std::string check(const Delay& delay, const ScenarioInfo& info, Tsc length) {
         const Tsc share = length / delay.causes.size();
         if (info.controlled && delay.expected(cause) < share / 10 * 9) return "the cause did not have the CPU";
     }
-    // Else somebody unplanned may have had most of it: one of N causes is the largest owner if all have N/(N+1).
-    const Tsc causes = delay.causes.size();
-    if (info.controlled && delay.certain() * (causes + 1) < delay.length() * causes) {
-        return "the machine took the CPU from the cause";
-    }
+    // What the causes did not see pass, a host may have taken, or an interrupt: who judges a bill has to allow for it.
+    if (info.controlled && delay.certain() * 4 < delay.length()) return "the machine took the CPU from the cause";
     return {};
 }
 

@@ -156,6 +156,43 @@ BOOST_AUTO_TEST_CASE(threads_by_themselves_and_those_that_they_create) {
     BOOST_TEST(ThreadHistograms::counts(HFTMON_DURATION_OFF_CPU));
 }
 
+BOOST_AUTO_TEST_CASE(ids_of_followed_threads_go_to_others) {
+    constexpr Who kA = fair(11), kB = fair(12);
+    // B, a thread of A's process, execs: its first thread dies, and B has its id from then on.
+    Trace trace = Trace().cpu(0).at(0).runs(kB).at(50).to(kA).at(100).to(kB, kDies);
+    trace.at(200).identity(HFTMON_REC_EXEC, kA, "new", 11, 12).runs(kA);
+    trace.at(250).to(kIdle).at(300).to(kA).at(500).to(kIdle);
+    DurationCounter counter(kClock);
+    counter.follow(Tid{kA.tid});
+    counter.follow(Tid{kB.tid});
+    trace.each_event([&](const Event& event) { counter.apply(event); });
+    BOOST_REQUIRE(counter.ended().size() == 1u);
+    BOOST_CHECK(counter.ended().front().tid == Tid{11});
+    BOOST_TEST(counter.ended().front()[HFTMON_DURATION_ON_CPU].max().value >= 50);
+    BOOST_REQUIRE(counter.threads().size() == 1u);
+    const ThreadHistograms& b = counter.threads().at(Tid{11});
+    BOOST_CHECK(b.tid == Tid{11});
+    BOOST_TEST(!b.ended);
+    BOOST_TEST(b[HFTMON_DURATION_ON_CPU].max().value >= 200);
+
+    // Another process begins with that id: the death was not seen.
+    const auto begins = [&](std::uint32_t tid) {
+        counter.apply({{}, ThreadEvent{IdentityChange::kFork, Tid{tid}, Tid{tid}, Tid{99}, 0, Policy::kNormal, {}}});
+    };
+    begins(11);
+    BOOST_TEST(counter.threads().empty());
+    BOOST_TEST(counter.ended().size() == 2u);
+    for (std::uint32_t tid = 1000; counter.ended().size() < DurationCounter::kEndedKept; ++tid) {
+        counter.follow(Tid{tid});
+        begins(tid);
+    }
+    counter.follow(Tid{11});
+    begins(11);
+    BOOST_TEST(counter.threads().empty());
+    BOOST_TEST(counter.ended().size() == DurationCounter::kEndedKept);
+    BOOST_TEST(counter.not_kept() == 0u);  // it had no duration
+}
+
 BOOST_AUTO_TEST_CASE(the_loss_of_the_cpu_is_no_wakeup) {
     Trace trace = Trace().cpu(0).at(0).runs(kIdle).at(5).to(kRt, 0).at(10).preempt(kHigh);
     trace.at(12).waking(kRt, 0).wakeup(kRt, 0);  // it is awake: of no consequence

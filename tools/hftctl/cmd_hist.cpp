@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,11 +14,13 @@
 #include "hftmon/durations.hpp"
 #include "hftmon/event_text.hpp"
 #include "hftmon/merge.hpp"
+#include "hftmon/names.hpp"
 #include "hftmon/runs.hpp"
 #include "hftmon/session.hpp"
 #include "tools/hftctl/capture_input.hpp"
 #include "tools/hftctl/capture_summary.hpp"
 #include "tools/hftctl/command.hpp"
+#include "tools/hftctl/followed.hpp"
 #include "tools/hftctl/options.hpp"
 
 namespace hftctl {
@@ -46,8 +47,8 @@ struct HistOptions {
 /// Histograms of each CPU, and how ticks become time.
 struct Counted {
     std::vector<std::pair<CpuId, std::unique_ptr<DurationHistograms>>> cpus;
-    std::vector<ThreadHistograms> threads;     ///< of those that were asked for
-    std::map<hftmon::Tid, std::string> names;  ///< of threads
+    std::vector<ThreadHistograms> threads;           ///< of those that were asked for
+    std::vector<std::optional<hftmon::Comm>> names;  ///< of each of them
     hftmon::TscClock clock;
     double seconds = 0;
     std::uint32_t kinds = 0;        ///< bits of DurationKind
@@ -88,14 +89,6 @@ Result<std::uint32_t> parse_kinds(const std::vector<std::string>& words) {
     return kinds;
 }
 
-/// Threads that exist, by name; later ones stand for earlier ones.
-void learn_names(const hftmon::CaptureThreads& list, Counted& counted) {
-    for (const auto& entry : list.entries) {
-        const std::string_view comm(entry.comm, ::strnlen(entry.comm, sizeof entry.comm));
-        counted.names[hftmon::Tid{entry.id.tid}] = comm;
-    }
-}
-
 Result<std::vector<hftmon::Tid>> parse_threads(const HistOptions& options) {
     auto subjects = parse_subjects("--pid", options.pids);
     if (!subjects) return subjects.error();
@@ -134,10 +127,13 @@ Result<Counted> count_live(const HistOptions& options, std::uint32_t kinds) {
     if (auto status = session->setup(setup); !status) return status.error();
     if (auto status = session->start(); !status) return status.error();
     Counted counted;
+    hftmon::NameTable names;
+    hftmon::TscTime last{};
     const auto learn = [&]() -> hftmon::Status {
         const auto list = session->threads();
         if (!list) return list.error();
-        learn_names(*list, counted);
+        names.learn(list->entries, list->from, list->to);
+        last = list->to;
         return hftmon::ok();
     };
     if (setup.thread_histograms) {
@@ -159,6 +155,8 @@ Result<Counted> count_live(const HistOptions& options, std::uint32_t kinds) {
         if (!threads) return threads.error();
         counted.threads = *std::move(threads);
         (void)learn();  // of those that are new; without it they have no names
+        for (const ThreadHistograms& thread : counted.threads)
+            counted.names.push_back(name_of(names, thread.tid, last));
     }
     const auto info = session->info();
     if (!info) return info.error();
@@ -176,22 +174,11 @@ Result<Counted> count_capture(const HistOptions& options, std::uint32_t kinds) {
         if (const auto shed = shed_text(summarize(capture->meta(), *capture->stats())); !shed.empty())
             tell("note: {}", shed);
     }
+    auto tids = parse_threads(options);
+    if (!tids) return tids.error();
     Counted counted;
     hftmon::DurationCounter counter(capture->clock());
-    const auto tids = parse_threads(options);
-    if (!tids) return tids.error();
-    for (const auto& list : capture->threads()) {
-        learn_names(list, counted);
-        for (const auto& entry : list.entries) {
-            const auto is_asked = [&](hftmon::Tid tid) {
-                return tid.value == entry.id.tid || tid.value == entry.id.tgid;
-            };
-            if (std::ranges::any_of(*tids, is_asked)) counter.follow(hftmon::Tid{entry.id.tid});
-        }
-    }
-    if (!tids->empty() && counter.threads().empty())
-        return Error{ErrorCode::kNotFound, 0, fmt::format("{} knows no such process or thread", options.path),
-                     "hftctl dump shows who was there"};
+    Followed followed(*capture, *std::move(tids));
     std::map<CpuId, std::uint64_t> next;  // position
     std::optional<hftmon::TscTime> first;
     hftmon::TscTime last{};
@@ -203,14 +190,21 @@ Result<Counted> count_capture(const HistOptions& options, std::uint32_t kinds) {
         hftmon::for_each_run(records, cpu, position, [&](const hftmon::Run& run) {
             if (run.status != hftmon::DecodeStatus::kOk) return counter.missing(cpu);
             last = run.event.header.time;
-            if (!first) first = last;
+            if (!first) {
+                first = last;
+                followed.begin(last, counter);
+            }
             counter.apply(run.event);
+            followed.look(run.event, counter);
         });
     });
+    if (followed.none())
+        return Error{ErrorCode::kNotFound, 0, fmt::format("{} knows no such process or thread", options.path),
+                     "hftctl dump shows who was there"};
     for (const CpuId cpu : capture->meta().cpus)
         counted.cpus.emplace_back(cpu, std::make_unique<DurationHistograms>(counter.of(cpu)));
-    counted.threads = counter.ended();
-    for (const auto& [tid, histograms] : counter.threads()) counted.threads.push_back(histograms);
+    followed.finish(counter, last, counted.threads, counted.names);
+    if (!counted.cpus.empty()) counted.cpus.front().second->no_slot += counter.not_kept();
     counted.clock = capture->clock();
     if (first) counted.seconds = static_cast<double>(counted.clock.to_ns(last - *first).count()) / 1e9;
     counted.kinds = kinds & countable_durations(capture->meta());
@@ -238,10 +232,10 @@ void print_row(DurationKind kind, const Histogram& histogram, const hftmon::TscC
 }
 
 void print_threads(const Counted& counted) {
-    for (const ThreadHistograms& thread : counted.threads) {
-        const auto name = counted.names.find(thread.tid);
-        fmt::print("\nthread {}{}{}\n", thread.tid.value,
-                   name == counted.names.end() ? "" : " " + hftmon::quote_comm(name->second),
+    for (std::size_t i = 0; i < counted.threads.size(); ++i) {
+        const ThreadHistograms& thread = counted.threads[i];
+        const auto& name = counted.names[i];
+        fmt::print("\nthread {}{}{}\n", thread.tid.value, name ? " " + hftmon::quote_comm(name->view()) : "",
                    thread.ended ? ", which has ended" : "");
         print_head();
         for_each_kind(counted.kinds, [&](DurationKind kind) {
@@ -252,7 +246,10 @@ void print_threads(const Counted& counted) {
     std::uint64_t no_slot = 0;
     for (const auto& [cpu, histograms] : counted.cpus) no_slot += histograms->no_slot;
     if (no_slot != 0)
-        fmt::print("\nsome threads found no room for histograms of their own (thread_slots of the module)\n");
+        fmt::print(
+            "\n{} durations were of threads that found no room for histograms of their own (live: thread_slots "
+            "of the module, for all sessions)\n",
+            no_slot);
 }
 
 void print_table(const DurationHistograms& histograms, const Counted& counted) {
@@ -280,10 +277,10 @@ nlohmann::ordered_json to_json(const DurationHistograms& histograms, const Count
     return json;
 }
 
-nlohmann::ordered_json to_json(const ThreadHistograms& thread, const Counted& counted) {
-    const auto name = counted.names.find(thread.tid);
+nlohmann::ordered_json to_json(std::size_t index, const Counted& counted) {
+    const ThreadHistograms& thread = counted.threads[index];
     nlohmann::ordered_json json{{"tid", thread.tid.value}, {"comm", nullptr}, {"ended", thread.ended}};
-    if (name != counted.names.end()) json["comm"] = name->second;
+    if (const auto& name = counted.names[index]) json["comm"] = name->view();
     for_each_kind(counted.kinds, [&](DurationKind kind) {
         if (ThreadHistograms::counts(kind))
             json[std::string(duration_name(kind))] = to_json(thread[kind], counted.clock);
@@ -307,7 +304,7 @@ void print(const Counted& counted, const HistOptions& options) {
             }
         }
         if (!options.pids.empty()) json["threads"] = nlohmann::ordered_json::array();
-        for (const ThreadHistograms& thread : counted.threads) json["threads"].push_back(to_json(thread, counted));
+        for (std::size_t i = 0; i < counted.threads.size(); ++i) json["threads"].push_back(to_json(i, counted));
         fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
         return;
     }
@@ -332,6 +329,9 @@ int run_hist(const HistOptions& options) {
         return report({ErrorCode::kInvalidArgument, 0, "--pid: none of these kinds is counted by thread",
                        "wakeup, run_queue, on_cpu, off_cpu are"});
     }
+    if (!options.pids.empty() && !options.cpus.empty()) {
+        return report({ErrorCode::kInvalidArgument, 0, "--pid is not for some CPUs: a thread runs where it likes", ""});
+    }
     if (!options.path.empty() && (!options.cpus.empty() || !options.duration.empty())) {
         return report(
             {ErrorCode::kInvalidArgument, 0,
@@ -353,15 +353,10 @@ void add_hist(CLI::App& app, Invocation& invocation) {
         command->add_option(names, value, help)->type_name(type)->check(not_empty());
     };
     text("-i,--input,FILE", options->path, "Of a capture file (default: live, counted in the kernel)", "");
-    command
-        ->add_option("-p,--pid", options->pids,
-                     "Each of these threads, or of the threads of these processes and those that they\n"
-                     "start meanwhile, too: wakeup, run_queue, on_cpu, off_cpu")
-        ->type_name("PID[,PID]")
-        ->delimiter(',')
-        ->check(not_empty())
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
+    add_list(*command, "-p,--pid", options->pids,
+             "Each of these threads, or of the threads of these processes and those that they\n"
+             "start meanwhile, too, but not of other processes: wakeup, run_queue, on_cpu, off_cpu",
+             "PID[,PID]");
     text("-C,--cpu", options->cpus, "These CPUs only, e.g. 0-3,7 (default: all)", "CPUS");
     text("-d,--duration", options->duration, "Stop after this time, e.g. 10s (default: Ctrl-C)", "TIME");
     add_list(*command, "-k,--kind", options->kinds,

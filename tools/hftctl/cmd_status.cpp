@@ -123,8 +123,9 @@ void print_text(const hftmon::SessionInfo& info, const std::vector<hftmon::Sourc
     print_budget(costs);
     fmt::print("\n{:<27}{:<12}{:<10}{}\n", "SOURCE", "STATE", "COST", "REASON");
     for (const auto& status : sources) {
-        fmt::print("{:<27}{:<12}{:<10}{}\n", hftmon::source_name(status.source), state_name(status),
-                   costs.mean(status.source), hftmon::source_reason(status));
+        fmt::print(
+            "{:<27}{:<12}{:<10}{}\n", hftmon::source_name(status.source), state_name(status), costs.mean(status.source),
+            status.missed != 0 ? fmt::format("{} events were missed", status.missed) : hftmon::source_reason(status));
     }
 }
 
@@ -156,7 +157,8 @@ void print_json(const hftmon::SessionInfo& info, const std::vector<hftmon::Sourc
     for (const auto& status : sources) {
         Json entry = {{"name", hftmon::source_name(status.source)},
                       {"state", state_name(status)},
-                      {"reason", hftmon::source_reason(status)}};
+                      {"reason", hftmon::source_reason(status)},
+                      {"missed", status.missed}};
         entry.update(to_json(costs, costs.of(status.source)));
         json["sources"].push_back(std::move(entry));
     }

@@ -45,7 +45,7 @@ struct Group {
     std::uint64_t sources;
 };
 constexpr std::array<Group, 19> kGroups = {
-    {{"all", HFTMON_SOURCE_ALL & ~HFTMON_SOURCE_STACKS},
+    {{"all", HFTMON_SOURCE_ALL & ~hftmon::kSourcesByName},
      {"bills", kBills},
      {"sched", kSched},
      {"thread", kThread},
