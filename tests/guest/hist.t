@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Durations counted in the kernel agree with records and with /proc.
-# timeout: 400
+# timeout: 600
 # module: loaded
 # shellcheck source=tests/guest/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/lib.sh"
@@ -38,6 +38,7 @@ at_least "the longer saw more" "$(jq '.all.vector.count' "$WORK/long.json")" "$(
 at_least "the shorter saw something" "$(jq '.all.vector.count' "$WORK/short.json")" 10
 
 # By thread: of a process that is there, and of threads that it starts meanwhile.
+unload
 load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --pthread 1 --pthread-max 3
 wait_for 60 pgrep -f stress-ng-pthread
 process=$(pgrep -o -f stress-ng-pthread)
@@ -57,9 +58,8 @@ told_of_no_room() {
 	hftctl hist -p "$process" -d 5s >"$WORK/little" && grep -q 'thread_slots of the module' "$WORK/little"
 }
 check "with little room others are not told, and that is" wait_for 120 told_of_no_room
-# One of the two may have ended before the first look.
-at_least "as many as there is room for are" "$(grep -c '^thread ' "$WORK/little")" 1
-at_most "and no more" "$(grep -c '^thread ' "$WORK/little")" 2
+# Those with room may have ended before the first look.
+at_most "no more than there is room for are" "$(grep -c '^thread ' "$WORK/little")" 2
 echo 64 >/sys/module/hftmon/parameters/thread_slots
 told_of_capture() {
 	hftctl record -d 3s -o "$WORK/threads.hft" >/dev/null 2>&1 &&
