@@ -7,10 +7,12 @@
 // For each planted delay, the bill of the victim that ends inside it must
 //  - be of the same kind, and not longer than the delay that the victim saw;
 //  - have the planted cause as its largest line (idle: beside the interrupt that
-//    ends the CPU's sleep);
-//  - give that line at least what the offender measured of itself inside the
+//    ends the CPU's sleep), or be "disturbed": the machine itself took longer than
+//    the cause had, by the truth too, and half of the bills at least are not;
+//  - give the cause's line at least what the offender measured of itself inside the
 //    delay, less what nested in it, and at most the whole delay;
 //  - sum exactly, with less than 2% unattributed.
+// Status 1: a bill is wrong. Status 3: none is, but too many are disturbed.
 // Tolerance: 50 us, the ways in and out of a context under emulation, plus what
 // the truth itself does not know (start_error_ticks, gap_ticks).
 #include <fmt/format.h>
@@ -112,15 +114,12 @@ public:
                 const BillLine* first = largest(*bill, cause);
                 return first != nullptr && matches(*first, cause);
             });
-        if (!first_is_planted && !bill->lines.empty() && is_disturbed(delay, bill->lines.front(), slack)) {
-            ++disturbed_;
-            return;
-        }
-        if (!first_is_planted) return fail(delay, bill, "the largest line is not the planted cause");
+        if (!first_is_planted && !is_disturbed(delay, *bill, slack))
+            return fail(delay, bill, "the largest line is not the planted cause");
         for (const json& cause : delay["causes"]) {
             if (!check_time(delay, *bill, cause, slack)) return;
         }
-        ++judged_;
+        ++(first_is_planted ? judged_ : disturbed_);
     }
 
     /// A run without interference: nobody may be blamed for the victim's delays.
@@ -142,10 +141,12 @@ public:
         }
     }
 
-    [[nodiscard]] bool verdict(const std::string& scenario, std::size_t planted) const {
+    /// The exit status.
+    [[nodiscard]] int verdict(const std::string& scenario, std::size_t planted) const {
         fmt::print("{}: {} planted, {} judged, {} disturbed, {} wrong; line minus truth {:+.1f} .. {:+.1f} us\n",
                    scenario, planted, judged_, disturbed_, wrong_, us(least_), us(most_));
-        return wrong_ == 0 && judged_ + disturbed_ >= planted && 2 * judged_ >= planted && judged_ != 0;
+        if (wrong_ != 0 || judged_ + disturbed_ < planted) return 1;
+        return judged_ != 0 && 2 * judged_ >= planted ? 0 : 3;
     }
 
 private:
@@ -153,12 +154,15 @@ private:
         return static_cast<double>(evidence_.clock.to_ns({ticks}).count()) / 1e3;
     }
 
-    /// A host that takes the CPU in an interrupt of the guest makes that the largest line: the
-    /// causes have not seen that time pass, either.
-    [[nodiscard]] static bool is_disturbed(const json& delay, const BillLine& line, std::int64_t slack) {
-        std::int64_t gaps = slack;
-        for (const json& cause : delay["causes"]) gaps += cause["gap_ticks"].get<std::int64_t>();
-        return is_interrupt(line) && line.ticks.value <= gaps;
+    /// A host that takes the CPU makes whatever the guest does there long: an interrupt, or the
+    /// idle CPU whose timer does not come. By the truth, all but the causes had at most `rest`.
+    [[nodiscard]] static bool is_disturbed(const json& delay, const Bill& bill, std::int64_t slack) {
+        std::int64_t rest = delay["delay_ticks"].get<std::int64_t>() + slack;
+        for (const json& cause : delay["causes"])
+            rest -= cause["expected_ticks"].get<std::int64_t>() - cause["gap_ticks"].get<std::int64_t>();
+        const BillLine* first = bill.lines.empty() ? nullptr : &bill.lines.front();
+        return first != nullptr && (is_interrupt(*first) || first->cause == CauseKind::kIdle) &&
+               first->ticks.value <= rest;
     }
 
     [[nodiscard]] const Bill* find(const json& delay) const {
@@ -261,8 +265,8 @@ int main(int argc, char** argv) {
     const std::string scenario = summary["scenario"];
     if (scenario == "quiet") {
         checker.check_quiet(delays);
-        return checker.verdict(scenario, delays.size()) ? 0 : 1;
+        return checker.verdict(scenario, delays.size());
     }
     for (const json& delay : delays) checker.check(delay);
-    return checker.verdict(scenario, delays.size()) ? 0 : 1;
+    return checker.verdict(scenario, delays.size());
 }

@@ -25,22 +25,37 @@ LENGTHS=(10000 3000 30000)
 
 # plant_one SCENARIO [OPTION...]: under capture, into $WORK/truth.json.
 plant_one() {
-	rm -f "$WORK/planted.capture" "$WORK/truth.json"
+	rm -f "$WORK"/{planted.capture,truth.json,verdict}
+	touch "$WORK/verdict"
 	hftctl record "${CAPTURE[@]}" -o "$WORK/planted.capture" -- \
 		"$PLANT" "$@" --count "$COUNT" --json "$WORK/truth.json" >"$WORK/record.log" 2>&1
 	[[ -s $WORK/truth.json ]] && ! grep -q 'ended with status' "$WORK/record.log"
 }
 
-# one SCENARIO [OPTION...]: plant it, then hold bills against truth.
+# judge: hold bills against truth; false where the machine disturbed too many.
+judge() {
+	examine plant_check "$WORK/truth.json" "$WORK/planted.capture" >"$WORK/verdict" 2>&1
+	VERDICT=$?
+	((VERDICT != 3))
+}
+
+# verdict: what judge() found.
+verdict() {
+	cat "$WORK/verdict"
+	return "$VERDICT"
+}
+
+# one SCENARIO [OPTION...]: plant it, then judge the bills.
 one() {
 	local capture=$WORK/planted.capture length
 	for length in "${LENGTHS[@]}"; do
-		plant_one "$@" --us "$length" && break
-		sed 's/^/#   /' "$WORK/record.log"
+		plant_one "$@" --us "$length" && judge && break
+		sed 's/^/#   /' "$WORK/record.log" "$WORK/verdict"
 		[[ $length != "${LENGTHS[-1]}" ]] || { not_ok "$*: planted" && return; }
 	done
-	check "$*: the bills name the cause" examine plant_check "$WORK/truth.json" "$capture"
-	sed 's/^/# /' "$WORK/output" | tail -n 1
+	check "$*: the bills name the cause" verdict
+	tail -n 1 "$WORK/verdict" | sed 's/^/# /'
+	((VERDICT == 0)) || keep "$WORK/truth.json" "$capture"
 	sound "$*" "$capture"
 	[[ -z ${KEEP:-} ]] || cp "$capture" "$TREE/out/planted-$1.capture"
 }
