@@ -74,7 +74,7 @@ complains "dump of noise" 1 "" hftctl dump -i noise
 printf x >short
 complains "dump of one byte" 1 "" hftctl dump -i short
 mkfifo pipe
-complains "dump of a pipe" 1 "not a regular file" timeout 10 "$BIN/hftctl" dump -i pipe
+complains "dump of a pipe" 1 "not a regular file" timeout 60 "$BIN/hftctl" dump -i pipe
 complains "dump of a device" 1 "not a regular file" hftctl dump -i /dev/null
 complains "dump with an empty name" 2 "empty" hftctl dump -i ""
 if [[ $(id -u) == 0 ]] && setpriv --reuid 65534 --clear-groups true 2>/dev/null; then
@@ -193,7 +193,7 @@ is "and it ends well after that" "$status" 0
 check "a command that fails is not our failure" hftctl record -o c.hft -- false
 is "but it is told" "$(grep -c 'ended with status 1' "$WORK/output")" 1
 # SIGCHLD is bit 16 of the signals that are ignored.
-check "with SIGCHLD ignored the end of the command is seen" timeout 20 env --ignore-signal=CHLD \
+check "with SIGCHLD ignored the end of the command is seen" timeout 60 env --ignore-signal=CHLD \
 	"$BIN/hftctl" record -o c.hft -- bash -c 'grep -q "^SigIgn:.*1....$" /proc/self/status && exit 7'
 is "and its status, and the command has it ignored, too" "$(grep -c 'ended with status 7' "$WORK/output")" 1
 nothing_left "at the end"

@@ -46,7 +46,7 @@ needed+=(--need napi_poll --need netif_receive_skb --need net_dev_queue --need n
 [[ ! -e /sys/kernel/tracing/events/ipi/ipi_send_cpu ]] || needed+=(--need ipi_send)
 # A disk without a medium.
 block=''
-if modprobe null_blk gb=1 2>/dev/null && wait_for 5 test -b /dev/nullb0; then
+if modprobe null_blk gb=1 2>/dev/null && wait_for 30 test -b /dev/nullb0; then
 	block='dd if=/dev/nullb0 of=/dev/null bs=64k count=16 iflag=direct 2>/dev/null;'
 	needed+=(--need block_rq_issue --need block_rq_complete)
 else

@@ -180,7 +180,7 @@ wait_for() {
 
 # nothing_left WHAT: no session, no ring, no probe.
 nothing_left() {
-	wait_for 10 grep -qx 0 /sys/module/hftmon/refcnt
+	wait_for 60 grep -qx 0 /sys/module/hftmon/refcnt
 	is "$1: no user of the module" "$(module_users)" 0
 	is "$1: no ring left" "$(rings_allocated)" 0
 	check "$1: no probe left" "$BIN/hooked"

@@ -22,7 +22,7 @@ check "rmmod succeeds when nobody uses it" rmmod hftmon
 check_not "the device is gone" test -e /dev/hftmon
 complains "hftctl says that the module is missing" 1 "modprobe hftmon" hftctl status
 check "insmod" insmod "$MODULE" budget_ppm=0
-check "the device is back" wait_for 5 test -c /dev/hftmon
+check "the device is back" wait_for 60 test -c /dev/hftmon
 
 # ---- killed ----------------------------------------------------------------
 

@@ -7,7 +7,7 @@
 #
 # timeout: 1500
 # module: loaded
-# shellcheck source=tests/guest/lib.sh
+# shellcheck source=tests/guest/lib.sh disable=SC2317
 . "${0%/*}/lib.sh"
 
 PLANT=$BIN/plant
@@ -51,8 +51,8 @@ one() {
 	for length in "${LENGTHS[@]}"; do
 		plant_one "$@" --us "$length" && judge && break
 		sed 's/^/#   /' "$WORK/record.log" "$WORK/verdict"
-		[[ $length != "${LENGTHS[-1]}" ]] || { not_ok "$*: planted" && return; }
 	done
+	[[ -s $WORK/verdict ]] || { not_ok "$*: planted" && return; }
 	check "$*: the bills name the cause" verdict
 	tail -n 1 "$WORK/verdict" | sed 's/^/# /'
 	((VERDICT == 0)) || keep "$WORK/truth.json" "$capture"

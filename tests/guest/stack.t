@@ -136,7 +136,7 @@ at_least "a live bill tells where its thread was woken" "$(tail -n 1 "$WORK/live
 	(.waking.stack.kernel | map(.name) | index("futex_wake")) and '"$named"')] | length')" 1
 
 # A session ends in the middle of switches.
-load stress-ng --quiet --timeout 60 --temp-path "$WORK" --yield 2 --switch 1
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --yield 2 --switch 1
 for ((i = 0; i < 8; i++)); do
 	hftctl record -e bills,stack -o "$WORK/short.hft" -d 100ms >/dev/null 2>&1 || break
 done
@@ -147,7 +147,8 @@ unload
 PARAMETER=/sys/module/hftmon/parameters/stack_entries
 entries=$(cat "$PARAMETER")
 echo 1 >"$PARAMETER"
-load stress-ng --quiet --timeout 60 --temp-path "$WORK" --sock 1 --pipe 1 --fork 1 --poll 1 --futex 1 --shm 1
+load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --sock 1 --pipe 1 --fork 1 --poll 1 --futex 1 --shm 1
+wait_for 60 pgrep -f stress-ng-shm
 status=0
 hftctl record -e bills,stack -o "$WORK/full.hft" --ring 16M -d 4s 2>"$WORK/stderr" || status=$?
 unload

@@ -8,7 +8,7 @@
 // arms itself again; the other records switches and wakings. The kernel's own
 // counters of these tracepoints (perf_event_open) are what its counts are held against,
 // once a second, CPU by CPU: what happened while both were read may be in either.
-// Exit status: 0 all of it held.
+// Says "recording" once both do. Exit status: 0 all of it held.
 #include <fmt/format.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -155,6 +156,8 @@ int main(int argc, char** argv) {
     must(plain.setup(some));
     const Counted counted(plain);
     must(plain.start());
+    fmt::print("recording\n");
+    std::fflush(stdout);
 
     const auto first = counted.look(plain);
     std::uint64_t looks = 0, widest = 0;

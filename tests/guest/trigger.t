@@ -27,7 +27,7 @@ unload
 # As a user has it: the recorder runs until a thread is late.
 "$BIN/trigger_check" victim >"$WORK/victim" &
 victim=$!
-wait_for 10 grep -q hog= "$WORK/victim"
+wait_for 60 grep -q hog= "$WORK/victim"
 read -r late hog < <(sed 's/[a-z]*=//g' "$WORK/victim")
 
 # caught OPTION...: records until the trigger is hit, with its status. The machine may
