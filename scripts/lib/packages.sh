@@ -13,7 +13,7 @@ packages_in() {
 	guest) echo make gcc qemu-system-x86 busybox-static cpio kmod xz-utils zstd \
 		util-linux pahole iproute2 procps ;;
 	load) echo rt-tests stress-ng iputils-ping ;;
-	tests) echo libboost-test-dev libboost-context-dev libbenchmark-dev clang \
+	tests) echo linux-perf libboost-test-dev libboost-context-dev libbenchmark-dev clang \
 		libclang-rt-14-dev dkms kmod linux-headers-amd64 jq ;;
 	bench) echo clang libbpf-dev ;;
 	matrix) echo mmdebstrap ;;
