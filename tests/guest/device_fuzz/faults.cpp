@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -220,6 +221,7 @@ int every_allocation() {
         }
         fmt::print("{}: {} allocations failed, {} refused, {} done without\n", kSteps[step].name, refused + without,
                    refused, without);
+        std::fflush(stdout);  // a step takes minutes on a kernel that checks everything
         total += refused + without;
     }
     fmt::print("{} allocations failed, {} wrong\n", total, wrong);
