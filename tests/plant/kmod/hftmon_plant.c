@@ -30,6 +30,8 @@
 #include <linux/version.h>
 #include <asm/tsc.h>
 
+#include <trace/events/power.h>
+
 #include "hftmon_plant.h"
 
 /* hrtimer_setup() appeared in 6.13; hrtimer_init() went away in 6.15. */
@@ -48,6 +50,21 @@ static void hrtimer_setup(struct hrtimer *timer,
 static int irq_line = -1;
 module_param_named(irq, irq_line, int, 0444);
 MODULE_PARM_DESC(irq, "unused ISA interrupt line to use (default: the first free one)");
+
+/* As a driver does that has changed this CPU's frequency. */
+static int plant_frequency_set(const char *value, const struct kernel_param *param)
+{
+	unsigned int khz;
+	int err = kstrtouint(value, 0, &khz);
+
+	if (!err)
+		trace_cpu_frequency(khz, raw_smp_processor_id());
+	return err;
+}
+
+static const struct kernel_param_ops plant_frequency_ops = { .set = plant_frequency_set };
+module_param_cb(frequency, &plant_frequency_ops, NULL, 0200);
+MODULE_PARM_DESC(frequency, "tell the cpu_frequency tracepoint that this CPU now runs at so many kHz");
 
 /* Everything here belongs to the holder of plant_lock, and between arming and
  * `done` to the planted context on the target CPU.
