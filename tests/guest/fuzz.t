@@ -75,5 +75,6 @@ fi
 echo 9 >"$PARAMETERS/max_total_mb"
 check "and a normal capture works" hftctl record -o "$WORK/after.hft" -d 200ms
 sed 's/^/#   /' "$WORK/output"
+echo 0 >"$PARAMETERS/max_total_mb"
 sound "after it all" --lossless "$WORK/after.hft"
 finish

@@ -71,6 +71,7 @@ handlers() {
 	perf_longest=$(awk -F'|' '{ sub(/ms/, "", $5); if ($5 > n) n = $5 } END { printf "%d", 1000 * n }' "$WORK/kwork")
 }
 
+irq='' longest=0 perf_longest=0
 # Each of the two is inside the other's handler for some of them; and as above.
 for attempt in 1 2 3; do
 	handlers || break
