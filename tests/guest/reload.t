@@ -5,13 +5,13 @@
 # Each round hooks and unhooks 38 tracepoints, and the kernel patches its own
 # code for each.
 #
-# timeout: 400
+# timeout: 300
 # module: loaded
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 RELOADS=${HFTMON_RELOADS:-200}
-RELOAD_SECONDS=300
+RELOAD_SECONDS=200
 
 load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --switch 1 --timer 1 --timer-freq 50
 failed='' done_reloads=0 records=0 start=$SECONDS
