@@ -30,7 +30,7 @@ fi
 # The bystander's sessions are there first, and longest.
 "$BIN/stress_check" $((SECONDS_OF_FUZZ + 20)) >"$WORK/bystander" 2>&1 &
 bystander=$!
-wait_for 60 grep -q recording "$WORK/bystander" || note "the bystander does not record yet"
+wait_for 300 grep -q recording "$WORK/bystander" || note "the bystander does not record yet"
 check "random use: nothing gives way (seed $SEED)" "$BIN/device_fuzz" "${FAULTS[@]}" "$SEED" "$SECONDS_OF_FUZZ"
 sed 's/^/#   /' "$WORK/output"
 wait "$bystander"

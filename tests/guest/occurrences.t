@@ -15,8 +15,12 @@ available() {
 }
 
 # Each planted tasklet says itself from when to when it ran, in ticks of the same clock.
-check "tasklets" hftctl record -e tasklet -o "$WORK/a.hft" -- \
-	"$BIN/plant" softirq --count 3 --us 5000 --json "$WORK/truth"
+# A host that takes CPUs away spoils most of one length, not of all.
+for length in 5000 1000 20000; do
+	check "tasklets" hftctl record -e tasklet -o "$WORK/a.hft" -- \
+		"$BIN/plant" softirq --count 3 --us "$length" --json "$WORK/truth"
+	(($(jq -s 'map(select(.causes)) | length' "$WORK/truth") < 3)) || break
+done
 sound "tasklets" --lossless "$WORK/a.hft"
 hftctl dump "$WORK/a.hft" | awk '$5 !~ /^function=plant_tasklet_fn/ { next }
 	$4 == "tasklet_entry" { start[$3] = $1 }
