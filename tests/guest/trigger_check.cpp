@@ -380,7 +380,9 @@ void counts() {
     }
     fmt::print("\n");
     expect(all == spikes.hits, "{} records of {} hits", all, spikes.hits);
-    expect(spikes.hits + spikes.held >= low && spikes.hits + spikes.held <= high, "not every duration was a hit");
+    // A probe of each CPU may have counted its duration, and found the trigger gone when it came to it.
+    const std::uint64_t judged = spikes.hits + spikes.held;
+    expect(judged + session.rings().size() >= low && judged <= high, "not every duration was a hit");
 }
 
 }  // namespace
