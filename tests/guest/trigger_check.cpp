@@ -329,6 +329,8 @@ void counts() {
         std::this_thread::sleep_for(1s);
         c = counted_above(session, kBucket);
     }
+    // A probe that has counted its duration, and lost its CPU to the host, comes to the trigger later.
+    std::this_thread::sleep_for(1s);
     set_ticks(session, 0, 0);
     const Counts d = counted_above(session, kBucket);
     must(session.stop());
@@ -380,9 +382,7 @@ void counts() {
     }
     fmt::print("\n");
     expect(all == spikes.hits, "{} records of {} hits", all, spikes.hits);
-    // A probe of each CPU may have counted its duration, and found the trigger gone when it came to it.
-    const std::uint64_t judged = spikes.hits + spikes.held;
-    expect(judged + session.rings().size() >= low && judged <= high, "not every duration was a hit");
+    expect(spikes.hits + spikes.held >= low && spikes.hits + spikes.held <= high, "not every duration was a hit");
 }
 
 }  // namespace

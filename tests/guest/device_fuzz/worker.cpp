@@ -78,6 +78,23 @@ constexpr unsigned kAll = [] {
     return sum;
 }();
 
+/// A datagram of one byte, with room for a file.
+struct Letter {
+    char byte = 0;
+    iovec data{&byte, 1};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+
+    Letter() {
+        message.msg_iov = &data;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+    }
+    Letter(const Letter&) = delete;
+    Letter& operator=(const Letter&) = delete;
+};
+
 class Thread {
 public:
     Thread(std::uint64_t seed, const WorkerOptions& options, Files& files, Counts& counts)
@@ -204,20 +221,13 @@ private:
     }
     void send() {
         const int fd = files_.any(random_);
-        char byte = 0;
-        iovec data{&byte, 1};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-        msghdr message{};
-        message.msg_iov = &data;
-        message.msg_iovlen = 1;
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        cmsghdr* header = CMSG_FIRSTHDR(&message);
+        Letter letter;
+        cmsghdr* header = CMSG_FIRSTHDR(&letter.message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
         header->cmsg_len = CMSG_LEN(sizeof(int));
         std::memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-        count(Op::kSend, ::sendmsg(options_.mail, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+        count(Op::kSend, ::sendmsg(options_.mail, &letter.message, MSG_DONTWAIT | MSG_NOSIGNAL));
     }
     /// All that was sent: what waits there keeps sessions alive.
     void receive() {
@@ -225,18 +235,11 @@ private:
         }
     }
     bool receive_one() {
-        char byte = 0;
-        iovec data{&byte, 1};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-        msghdr message{};
-        message.msg_iov = &data;
-        message.msg_iovlen = 1;
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        const auto received = ::recvmsg(options_.mail, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        Letter letter;
+        const auto received = ::recvmsg(options_.mail, &letter.message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         count(Op::kReceive, received);
         if (received <= 0) return false;
-        const cmsghdr* header = CMSG_FIRSTHDR(&message);
+        const cmsghdr* header = CMSG_FIRSTHDR(&letter.message);
         if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return true;
         int fd = -1;
         std::memcpy(&fd, CMSG_DATA(header), sizeof(fd));
