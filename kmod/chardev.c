@@ -245,6 +245,8 @@ static int ioctl_clock_sync(void __user *uarg)
 
 	if (err)
 		return err;
+	if (!hftmon_clock_usable())
+		return -ESTALE;
 	hftmon_clock_sync(&sync);
 	return copy_out(uarg, &sync, sizeof(sync));
 }

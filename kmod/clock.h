@@ -17,8 +17,9 @@ struct hftmon_clock_sync;
 DECLARE_STATIC_KEY_TRUE(hftmon_clock_is_tsc);
 
 /*
- * Context: any, NMI included. Does not decrease on one CPU; the monotonic clock
- * may, by what it was just adjusted by, after an NMI that hit the adjustment.
+ * Context: any, NMI included. Does not decrease on one CPU, unless a suspend begins
+ * the TSC anew (hftmon_clock_usable()); the monotonic clock may, by what it was
+ * just adjusted by, after an NMI that hit the adjustment.
  */
 static __always_inline u64 hftmon_clock(void)
 {
@@ -38,7 +39,8 @@ static __always_inline u64 hftmon_clock_from_ns(u64 ns)
 	return ns;
 }
 
-void hftmon_clock_init(void);
+int hftmon_clock_init(void);
+void hftmon_clock_exit(void);
 u64 hftmon_clock_khz(void);
 bool hftmon_clock_invariant(void);
 bool hftmon_clock_usable(void);

@@ -3,6 +3,7 @@
 #ifndef HFTMON_KERNEL_FUNCTION_H
 #define HFTMON_KERNEL_FUNCTION_H
 
+#include <linux/kprobes.h>
 #include <linux/types.h>
 
 /**
@@ -24,6 +25,19 @@ extern const struct hftmon_kernel_functions hftmon_affinity_functions;
 extern const struct hftmon_kernel_functions hftmon_numa_functions;
 extern const struct hftmon_kernel_functions hftmon_throttle_functions;
 
+/**
+ * struct hftmon_kernel_probe - a kprobe at the beginning of a function
+ * @stays: the kernel could not take it away, so it must not be set again
+ */
+struct hftmon_kernel_probe {
+	struct kprobe kprobe;
+	bool stays;
+};
+
 int hftmon_kernel_function_find(const char *name);
+int hftmon_kernel_probe_set(struct hftmon_kernel_probe *probe, const char *name,
+			    kprobe_pre_handler_t handler);
+void hftmon_kernel_probe_remove(struct hftmon_kernel_probe *probe);
+bool hftmon_kernel_probe_disarm(struct kprobe *kprobe, bool *stays);
 
 #endif /* HFTMON_KERNEL_FUNCTION_H */

@@ -18,11 +18,13 @@ static int __init hftmon_init(void)
 {
 	int err;
 
-	hftmon_clock_init();
+	err = hftmon_clock_init();
+	if (err)
+		return err;
 	hftmon_hook_init();
 	err = hftmon_sessions_init();
 	if (err)
-		return err;
+		goto err_clock;
 	err = hftmon_governor_init();
 	if (err)
 		goto err_sessions;
@@ -44,6 +46,8 @@ err_governor:
 	hftmon_governor_exit();
 err_sessions:
 	hftmon_sessions_exit();
+err_clock:
+	hftmon_clock_exit();
 	return err;
 }
 
@@ -55,6 +59,7 @@ static void __exit hftmon_exit(void)
 	hftmon_governor_exit();
 	hftmon_sessions_exit();
 	hftmon_run_queue_exit();
+	hftmon_clock_exit();
 }
 
 module_init(hftmon_init);

@@ -52,7 +52,7 @@ static int on_affine_move_task(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-static struct kprobe probe;
+static struct hftmon_kernel_probe probe;
 
 static int nothing(void *unused)
 {
@@ -91,15 +91,13 @@ static int find(void)
 
 static int hook(void)
 {
-	int err;
+	int err = hftmon_kernel_probe_set(&probe, NAME, on_affine_move_task);
 
-	probe = (struct kprobe){ .symbol_name = NAME, .pre_handler = on_affine_move_task };
-	err = register_kprobe(&probe);
 	if (err)
 		return err;
 	err = try();
 	if (err)
-		unregister_kprobe(&probe);
+		hftmon_kernel_probe_remove(&probe);
 	else
 		WRITE_ONCE(believed, true);
 	return err;
@@ -107,13 +105,13 @@ static int hook(void)
 
 static void unhook(void)
 {
-	unregister_kprobe(&probe);
-	believed = false;
+	hftmon_kernel_probe_remove(&probe);
+	WRITE_ONCE(believed, false);
 }
 
 static unsigned long missed(void)
 {
-	return probe.nmissed;
+	return probe.kprobe.nmissed;
 }
 
 const struct hftmon_kernel_functions hftmon_affinity_functions = {

@@ -30,7 +30,7 @@ static int on_task_numa_fault(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-static struct kprobe probe;
+static struct hftmon_kernel_probe probe;
 
 static int find(void)
 {
@@ -39,18 +39,17 @@ static int find(void)
 
 static int hook(void)
 {
-	probe = (struct kprobe){ .symbol_name = NAME, .pre_handler = on_task_numa_fault };
-	return register_kprobe(&probe);
+	return hftmon_kernel_probe_set(&probe, NAME, on_task_numa_fault);
 }
 
 static void unhook(void)
 {
-	unregister_kprobe(&probe);
+	hftmon_kernel_probe_remove(&probe);
 }
 
 static unsigned long missed(void)
 {
-	return probe.nmissed;
+	return probe.kprobe.nmissed;
 }
 
 const struct hftmon_kernel_functions hftmon_numa_functions = {

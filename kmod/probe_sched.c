@@ -50,7 +50,34 @@ static unsigned int find_stack_of_prev(const struct task_struct *prev, unsigned 
 	return prev->pid ? hftmon_stack_find(HFTMON_STACK_OF_SWITCH, slots, event) : 0;
 }
 
-/* A thread's last switch, or durations are counted, or stacks taken. */
+/* Durations are counted; a record stands before a trigger freezes the ring. */
+static noinline void record_and_count_switch(unsigned int slots, bool preempt,
+					     struct task_struct *prev,
+					     struct task_struct *next,
+					     unsigned int prev_state)
+{
+	u64 now = hftmon_clock();
+
+	record_switch(slots, preempt, prev, next, prev_state);
+	hftmon_duration_switch(prev, next, stays_runnable(prev), false, now);
+}
+
+/* Keeps nothing across a call where histograms are all that is wanted. */
+static noinline void counted_switch(bool preempt, struct task_struct *prev,
+				    struct task_struct *next, unsigned int prev_state)
+{
+	unsigned int slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid,
+						  next->pid, 0);
+
+	if (slots) {
+		record_and_count_switch(slots, preempt, prev, next, prev_state);
+		return;
+	}
+	hftmon_running_next(prev, next->pid);
+	hftmon_duration_switch(prev, next, stays_runnable(prev), false, hftmon_clock());
+}
+
+/* A thread's last switch, or stacks are taken. */
 static noinline void other_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
 				  unsigned int prev_state)
 {
@@ -84,9 +111,12 @@ void hftmon_probe_sched_switch(void *data, HFTMON_SWITCH_ARGS)
 	unsigned int prev_state = HFTMON_SWITCH_PREV_STATE;
 	unsigned int slots;
 
-	if (static_branch_unlikely(&hftmon_durations_counted) ||
-	    static_branch_unlikely(&hftmon_stacks_taken) || unlikely(prev_state & TASK_DEAD)) {
+	if (static_branch_unlikely(&hftmon_stacks_taken) || unlikely(prev_state & TASK_DEAD)) {
 		other_switch(preempt, prev, next, prev_state);
+		return;
+	}
+	if (static_branch_unlikely(&hftmon_durations_counted)) {
+		counted_switch(preempt, prev, next, prev_state);
 		return;
 	}
 	slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid, next->pid, 0);

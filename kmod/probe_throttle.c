@@ -49,7 +49,8 @@ static int on_unthrottle(struct kprobe *probe, struct pt_regs *regs)
 }
 
 static struct kretprobe throttle;
-static struct kprobe unthrottle;
+static bool throttle_stays;
+static struct hftmon_kernel_probe unthrottle;
 
 static int find(void)
 {
@@ -58,10 +59,18 @@ static int find(void)
 	return err ? err : hftmon_kernel_function_find(UNTHROTTLE);
 }
 
+static void remove_throttle(void)
+{
+	if (hftmon_kernel_probe_disarm(&throttle.kp, &throttle_stays))
+		unregister_kretprobe(&throttle);
+}
+
 static int hook(void)
 {
 	int err;
 
+	if (throttle_stays || unthrottle.stays)
+		return -ENOMEM;
 	get_random_bytes(&key, sizeof(key));
 	throttle = (struct kretprobe){
 		.kp.symbol_name = THROTTLE,
@@ -69,25 +78,24 @@ static int hook(void)
 		.handler = on_throttled,
 		.data_size = sizeof(unsigned long),
 	};
-	unthrottle = (struct kprobe){ .symbol_name = UNTHROTTLE, .pre_handler = on_unthrottle };
 	err = register_kretprobe(&throttle);
 	if (err)
 		return err;
-	err = register_kprobe(&unthrottle);
+	err = hftmon_kernel_probe_set(&unthrottle, UNTHROTTLE, on_unthrottle);
 	if (err)
-		unregister_kretprobe(&throttle);
+		remove_throttle();
 	return err;
 }
 
 static void unhook(void)
 {
-	unregister_kprobe(&unthrottle);
-	unregister_kretprobe(&throttle);
+	hftmon_kernel_probe_remove(&unthrottle);
+	remove_throttle();
 }
 
 static unsigned long missed(void)
 {
-	return throttle.nmissed + throttle.kp.nmissed + unthrottle.nmissed;
+	return throttle.nmissed + throttle.kp.nmissed + unthrottle.kprobe.nmissed;
 }
 
 const struct hftmon_kernel_functions hftmon_throttle_functions = {

@@ -305,7 +305,7 @@ static void enable_ring(void *arg)
  * Return: 0, -ENODEV before SETUP, -EBUSY after an earlier start or when
  * HFTMON_MAX_SESSIONS record or watch already, -EOPNOTSUPP when no source and no
  * duration that was asked for is to be had, -ENXIO when a CPU has gone offline since SETUP,
- * -ESTALE when the kernel has given up the TSC since the module was loaded.
+ * -ESTALE when the clock is not usable any more.
  */
 int hftmon_session_start(struct hftmon_session *session)
 {

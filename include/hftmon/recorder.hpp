@@ -43,8 +43,10 @@ public:
 
     /// Waits up to `timeout` for a batch, or a hit of the trigger, and writes what there is. Stream mode:
     /// also a reading of the clocks, and all of it to the kernel, once a second.
+    /// kUnsupported: the records' clock is no longer good; finish() then.
     Status pump(std::chrono::milliseconds timeout);
-    /// Stops the session, writes the rest, the final thread list and the counts.
+    /// Stops the session, writes the rest, the final thread list and the counts. kUnsupported:
+    /// the rest is written, but no end, as the records' clock is no longer good.
     Result<CaptureStats> finish();
 
     [[nodiscard]] std::uint64_t bytes() const noexcept;

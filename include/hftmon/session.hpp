@@ -188,6 +188,7 @@ public:
     /// A stack that an event of this session has named; nothing for another number, and
     /// for the kernel's where its addresses may not be seen. No system call.
     [[nodiscard]] std::optional<Stack> stack(StackPart part, std::uint32_t id) const;
+    /// kUnsupported: the clock is no longer good, and the records of about now may not be either.
     [[nodiscard]] Result<ClockSync> clock_sync() const;
     /// All threads that exist now, with names.
     [[nodiscard]] Result<CaptureThreads> threads() const;

@@ -144,12 +144,12 @@ Result<Recorder> Recorder::start(const Options& options) {
 /// A file that is cut can be read up to here, and has a second reading of the
 /// clocks: with one alone its times would go by the stated frequency.
 Status Recorder::Impl::save_if_due() {
-    if (meta.ring_mode == HFTMON_MODE_FLIGHT) return ok();  // nothing is in the file yet
     const auto now = SteadyClock::now();
     if (now - saved < kSaveInterval) return ok();
     saved = now;
     const auto sync = session.clock_sync();
     if (!sync) return sync.error();
+    if (meta.ring_mode == HFTMON_MODE_FLIGHT) return ok();  // nothing is in the file yet
     if (auto status = writer.clock(*sync); !status) return status;
     if (auto status = write_programs(); !status) return status;
     if (auto status = write_stacks(); !status) return status;
@@ -180,11 +180,11 @@ Status Recorder::pump(std::chrono::milliseconds timeout) {
 Result<CaptureStats> Recorder::finish() {
     Session& session = impl_->session;
     CaptureWriter& writer = impl_->writer;
+    // Where the clock is no longer good, what was captured before is kept.
     const auto sync = session.clock_sync();
-    if (!sync) return sync.error();
     CaptureStats stats;
     stats.collector_cpu = own_cpu_time() - impl_->cpu_at_start;
-    stats.observed = TscClock::from_khz(impl_->meta.tsc_khz).to_ns(TscTime{sync->tsc} - impl_->start);
+    if (sync) stats.observed = TscClock::from_khz(impl_->meta.tsc_khz).to_ns(TscTime{sync->tsc} - impl_->start);
     // As long as it is told who begins another program.
     if (auto status = impl_->write_programs(true); !status) return status.error();
     if (auto status = session.stop(); !status) return status.error();
@@ -193,6 +193,10 @@ Result<CaptureStats> Recorder::finish() {
     if (auto status = impl_->write_programs(true); !status) return status.error();
     if (auto status = impl_->write_stacks(); !status) return status.error();
     if (auto status = writer.functions(impl_->told.names()); !status) return status.error();
+    if (!sync) {
+        if (auto status = writer.flush(); !status) return status.error();
+        return sync.error();
+    }
     const auto anchor = take_anchor(session);
     if (!anchor) return anchor.error();
     if (auto status = write_anchor(writer, *anchor); !status) return status.error();

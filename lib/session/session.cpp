@@ -40,9 +40,9 @@ Error ioctl_error(const char* what) {
         case ESRCH: return {ErrorCode::kNotFound, err, what, "there is no such process or thread: see ps -eL"};
         case ENXIO: return {ErrorCode::kNotFound, err, what, "a CPU that was named does not exist or is offline"};
         case ESTALE:
-            return {
-                ErrorCode::kUnsupported, err, what,
-                "the kernel has given up the TSC since the module was loaded: reload it, it then takes another clock"};
+            return {ErrorCode::kUnsupported, err, what,
+                    "the kernel has given up the TSC since the module was loaded, or a suspend has begun it anew, so "
+                    "times cannot be compared: reload the module"};
         case ENOSPC:
             return {ErrorCode::kSystem, err, what,
                     "the rings are larger than the module allows: smaller rings, fewer CPUs, or raise its parameters "

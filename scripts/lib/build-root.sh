@@ -6,10 +6,19 @@
 # Such a root is made once and kept in the cache. Needs ui.sh, cache.sh and
 # private-apt.sh.
 #
+#   kernel_compiler HEADERS                 print the name of the compiler that built
+#                                           that kernel: gcc-12 for bookworm
 #   build_root_for GROUP COMPILER           set BUILD_ROOT to the root of an apt
 #                                           group with that compiler; empty where
 #                                           the system itself is that release
 #   in_build_root FOLDER... -- COMMAND...   run there; it sees these folders
+
+kernel_compiler() {
+	local version
+	version=$(sed -nE 's/^CONFIG_CC_VERSION_TEXT="[^ ]*gcc-([0-9]+) .*/\1/p' \
+		"$1/.config" "$1/include/config/auto.conf" 2>/dev/null | head -n 1)
+	echo "gcc${version:+-$version}"
+}
 
 build_root_for() {
 	local group=$1 compiler=$2

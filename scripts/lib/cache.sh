@@ -9,6 +9,7 @@
 #   roots/GROUP-GCC/    a small root of that release, to build modules in
 #   boot/               what scripts/vm boots: unpacked kernel, initramfs
 #   accel-BOOT_ID       whether KVM works, until this machine boots again
+#   lttng/RELEASE/      modules of a peer, to compare with
 #   tools/              pahole, where the system has none
 #   locks/              one file per thing that only one process may make
 #

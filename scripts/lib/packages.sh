@@ -15,7 +15,7 @@ packages_in() {
 	load) echo rt-tests stress-ng iputils-ping ;;
 	tests) echo linux-perf libboost-test-dev libboost-context-dev libbenchmark-dev clang \
 		libclang-rt-14-dev dkms kmod linux-headers-amd64 jq ;;
-	bench) echo clang libbpf-dev ;;
+	bench) echo clang libbpf-dev lttng-tools kmod ;;
 	matrix) echo mmdebstrap ;;
 	debug-kernel) echo make gcc-12 libc6-dev flex bison bc kmod libelf-dev xz-utils perl python3 ;;
 	lint) echo clang-format clang-tidy shellcheck sparse perl python3 ;;

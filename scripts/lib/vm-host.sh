@@ -54,7 +54,26 @@ vm_prepare() {
 		printf ' %q' "$@"
 		echo
 	} >"$RUN/command"
+	[[ -z ${IN_MEMORY[*]} ]] || vm_list_memory >"$RUN/in-memory"
 	chmod -R a+rX "$RUN"
+}
+
+# vm_list_memory: every file that a guest in memory gets, libraries of programs included.
+vm_list_memory() {
+	local name path
+	for name in bash "${IN_MEMORY[@]}" ${MODULE:+"$MODULE"}; do
+		path=$(realpath -se "$(type -P "$name" || echo "$name")" 2>/dev/null) ||
+			die -s 2 "--in-memory: there is no $name"
+		find -H "$path" -type f
+	done >"$RUN/brought"
+	{
+		cat "$RUN/brought"
+		while IFS= read -r path; do
+			[[ ! -x $path ]] || { ldd "$path" 2>/dev/null || true; } # not all are programs
+		done <"$RUN/brought" | sed -nE 's/.*(=> |\t)(\/[^ ]+) \(.*/\2/p'
+	} | sort -u | while IFS= read -r path; do
+		printf '%s\t%s\n' "$(realpath "$path")" "$path"
+	done
 }
 
 vm_cleanup() {
@@ -209,7 +228,7 @@ vm_still_read() {
 vm_has_splat() {
 	[[ -z $SPLAT_SEEN && $RUN/console -nt $RUN/looked ]] || return 1
 	: >"$RUN/looked"
-	! grep -aEq -- "$SPLAT" "$RUN/console" || SPLAT_SEEN=1
+	! splat_find "$RUN/console" >/dev/null || SPLAT_SEEN=1
 	[[ -n $SPLAT_SEEN ]]
 }
 

@@ -19,6 +19,9 @@ PARAMETERS=/sys/module/hftmon/parameters
 echo 8 >"$PARAMETERS/max_total_mb"
 if [[ -w /sys/kernel/debug/failslab/ignore-gfp-wait ]]; then
 	FAULTS=(--faults)
+	# A kernel that lacks memory to disarm a kprobe warns, and keeps it.
+	trap 'echo 1 >/sys/kernel/debug/kprobes/enabled' EXIT
+	echo 0 >/sys/kernel/debug/kprobes/enabled
 	for setting in failslab/{ignore-gfp-wait,verbose}=0 fail_page_alloc/{ignore-gfp-wait,ignore-gfp-highmem,min-order,verbose}=0; do
 		echo "${setting#*=}" >"/sys/kernel/debug/${setting%=*}" || note "not set: $setting"
 	done
@@ -60,6 +63,12 @@ touch "$WORK/enough"
 wait $!
 sed 's/^/#   /' "$WORK/output"
 is "CPU 3 is back" "$(cat /sys/devices/system/cpu/cpu3/online)" 1
+
+if ((${#FAULTS[@]})); then
+	echo 1 >/sys/kernel/debug/kprobes/enabled
+	check "with all memory there is, and kprobes" "$BIN/device_fuzz" $((SEED + 2)) $((SECONDS_OF_FUZZ / 2))
+	sed 's/^/#   /' "$WORK/output"
+fi
 
 nothing_left "at the end"
 if [[ -w /sys/kernel/debug/kmemleak ]]; then

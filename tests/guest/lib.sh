@@ -11,6 +11,7 @@
 #   at_most WHAT GOT BOUND         ok when it is not above
 #   ok WHAT, not_ok WHAT           a verdict that the test reached itself
 #   examine PROGRAM...             runs it to look at captures, while the load stands still
+#   ends_well WHAT PID             interrupts a child; ok when it ends with status 0
 #   skip WHAT WHY                  counts as passed, says why it was not done
 #   note TEXT...                   a diagnostic line
 #   finish                         last line of every test: the plan
@@ -94,6 +95,13 @@ at_most() {
 		not_ok "$1"
 		note "got '$2', wanted at most $3"
 	fi
+}
+
+ends_well() {
+	local status=0
+	kill -INT "$2"
+	wait "$2" || status=$?
+	is "$1" "$status" 0
 }
 
 finish() {

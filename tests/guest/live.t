@@ -40,10 +40,7 @@ is "and no bill is shown" "$(grep -c 'unattributed' "$WORK/live")" 0
 live=$!
 wait_for 120 grep -qx '[1-9]*' /sys/module/hftmon/refcnt
 sleep 1
-kill -INT "$live"
-status=0
-wait "$live" || status=$?
-is "Ctrl-C ends it well" "$status" 0
+ends_well "Ctrl-C ends it well" "$live"
 is "with a summary" "$(grep -c '0 delays of' "$WORK/live")" 1
 
 sleep 0.1 &

@@ -97,10 +97,7 @@ for _ in 1 2 3; do
 done
 sleep 0.3
 # The lossy one must end first.
-kill -INT "${SESSIONS[1]}"
-status=0
-wait "${SESSIONS[1]}" || status=$?
-is "the stalled recorder ends well" "$status" 0
+ends_well "the stalled recorder ends well" "${SESSIONS[1]}"
 unset 'SESSIONS[1]'
 stop_sessions
 sound "stalled reader" --partial "$WORK/lossy.hft"

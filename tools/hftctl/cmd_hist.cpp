@@ -144,6 +144,8 @@ Result<Counted> count_live(const HistOptions& options, std::uint32_t kinds) {
         const auto left = limit ? *limit - (Clock::now() - start) : hftmon::Nanoseconds(100'000'000);
         std::this_thread::sleep_for(
             std::clamp<hftmon::Nanoseconds>(left, hftmon::Nanoseconds(0), hftmon::Nanoseconds(100'000'000)));
+        // Is the clock with which all this is measured still good?
+        if (const auto sync = session->clock_sync(); !sync) return sync.error();
     }
     counted.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     for (const auto& ring : session->rings()) {

@@ -172,7 +172,10 @@ int run_record(const RecordOptions& options, const std::vector<std::string>& com
     SpikeWait spike;
     while (!stop_requested() && !spike.over() && !(child && child->ended()) &&
            !(parsed->duration && Clock::now() - start >= *parsed->duration)) {
-        if (auto status = recorder->pump(spike.timeout()); !status) return report(status.error());
+        if (auto status = recorder->pump(spike.timeout()); !status) {
+            (void)recorder->finish();  // what there is
+            return report(status.error());
+        }
         if (recorder_options.trigger) {
             if (auto status = spike.look(*recorder, *recorder_options.trigger); !status) return report(status.error());
         }

@@ -315,9 +315,10 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     }
     LiveAnalysis live(*session, analyzer, clock, stacks);
     const auto start = std::chrono::steady_clock::now();
-    while (!stop_requested() && !(child && child->ended()) &&
+    hftmon::Status going_on = hftmon::ok();
+    while (going_on && !stop_requested() && !(child && child->ended()) &&
            !(parsed->duration && std::chrono::steady_clock::now() - start >= *parsed->duration)) {
-        if (auto status = live.round(std::chrono::milliseconds(50)); !status) return report(status.error());
+        going_on = live.round(std::chrono::milliseconds(50));
     }
     if (auto status = session->stop(); !status) return report(status.error());
     live.finish();
@@ -327,7 +328,7 @@ int run_live(const SpikesOptions& options, Nanoseconds over, const std::vector<s
     if (live.late() != 0) tell("note: {} records came too late to be put in order\n", live.late());
     const int status = finish_report(options, analyzer, context(analyzer.timeline().first()), nullptr, "");
     tell_missing(stacks.namer());
-    return status;
+    return going_on ? status : report(going_on.error());
 }
 
 int run_spikes(const SpikesOptions& options, const std::vector<std::string>& command) {

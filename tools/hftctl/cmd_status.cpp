@@ -110,14 +110,18 @@ void print_budget(const Costs& costs) {
     }
 }
 
-void print_text(const hftmon::SessionInfo& info, const std::vector<hftmon::SourceStatus>& sources, const Costs& costs) {
-    const bool invariant = (info.flags & HFTMON_INFO_TSC_INVARIANT) != 0;
+std::string_view clock_note(const hftmon::SessionInfo& info, bool usable) {
+    if (!usable) return ", no longer good: reload the module";
+    if (info.clock != HFTMON_CLOCK_TSC) return ": the kernel holds the TSC unusable";
+    return (info.flags & HFTMON_INFO_TSC_INVARIANT) != 0 ? ", invariant" : ", not declared invariant by the CPU";
+}
+
+void print_text(const hftmon::SessionInfo& info, bool usable, const std::vector<hftmon::SourceStatus>& sources,
+                const Costs& costs) {
     fmt::print("backend        module, {}\n", HFTMON_DEVICE);
     fmt::print("ABI, schema    {}, {}\n", info.abi_version, info.schema_version);
     fmt::print("clock          {}, {:.3f} MHz{}\n", clock_name(info), static_cast<double>(info.tsc_khz) / 1e3,
-               info.clock != HFTMON_CLOCK_TSC ? ": the kernel holds the TSC unusable"
-               : invariant                    ? ", invariant"
-                                              : ", not declared invariant by the CPU");
+               clock_note(info, usable));
     fmt::print("CPUs           up to {}\n", info.nr_cpu_ids);
     fmt::print("histograms     {}; {} each\n", fmt::join(durations(info), " "), costs.mean(HFTMON_COST_HISTOGRAMS));
     print_budget(costs);
@@ -133,12 +137,14 @@ nlohmann::ordered_json to_json(const Costs& costs, const hftmon::SourceCost& cos
     return {{"timed_events", cost.samples}, {"timed_ns", costs.ns(cost)}};
 }
 
-void print_json(const hftmon::SessionInfo& info, const std::vector<hftmon::SourceStatus>& sources, const Costs& costs) {
+void print_json(const hftmon::SessionInfo& info, bool usable, const std::vector<hftmon::SourceStatus>& sources,
+                const Costs& costs) {
     using Json = nlohmann::ordered_json;
     Json json = {{"backend", "module"},
                  {"abi_version", info.abi_version},
                  {"schema_version", info.schema_version},
                  {"clock", clock_name(info)},
+                 {"clock_usable", usable},
                  {"tsc_khz", info.tsc_khz},
                  {"tsc_invariant", (info.flags & HFTMON_INFO_TSC_INVARIANT) != 0},
                  {"nr_cpu_ids", info.nr_cpu_ids},
@@ -174,7 +180,8 @@ int run_status(bool as_json) {
     if (!sources) return report(sources.error());
     Costs costs;
     if (auto status = costs.read(*session, *info); !status) return report(status.error());
-    as_json ? print_json(*info, *sources, costs) : print_text(*info, *sources, costs);
+    const bool usable = static_cast<bool>(session->clock_sync());
+    as_json ? print_json(*info, usable, *sources, costs) : print_text(*info, usable, *sources, costs);
     return kExitOk;
 }
 

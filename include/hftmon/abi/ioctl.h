@@ -219,6 +219,11 @@ struct hftmon_cpu_stats {
 
 /**
  * struct hftmon_clock_sync - one instant on every clock (HFTMON_IOC_CLOCK_SYNC)
+ *
+ * ESTALE, as from HFTMON_IOC_START: since the module was loaded the kernel has
+ * given up the TSC, which is the records' clock, or the TSC has begun anew in a
+ * suspend. Times of records of before and after cannot be compared.
+ *
  * @tsc:           the records' clock, at the middle of the reading
  * @window_ticks:  the instant is known to within this many ticks; the best of
  *                 several readings is returned

@@ -2,7 +2,8 @@
 // What tracing costs per sched_switch: one thread passes a byte to another and
 // back through pipes, on one CPU, with and without.
 //
-// usage: kernel_bench EMPTY_PROBE.ko [PROGRAM.bpf.o]
+// usage: kernel_bench EMPTY_PROBE.ko PROGRAM.bpf.o LTTNG_SESSION LTTNG_MODULES
+//        (see bench::Files)
 //
 // Meant for a guest whose TSC counts executed instructions (scripts/bench-kernel
 // starts one): figures are then instructions, and need no statistics but one look
@@ -103,13 +104,13 @@ void print(const std::vector<Row>& rows, double untraced) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 2 || argc > 3) {
-        fmt::print(stderr, "usage: kernel_bench EMPTY_PROBE.ko [PROGRAM.bpf.o]\n");
+    if (argc != 5) {
+        fmt::print(stderr, "usage: kernel_bench EMPTY_PROBE.ko PROGRAM.bpf.o LTTNG_SESSION LTTNG_MODULES\n");
         return 2;
     }
     PingPong work;
     std::vector<Row> rows;
-    const auto all = bench::methods(argv[1], argc == 3 ? argv[2] : "");
+    const auto all = bench::methods({argv[1], argv[2], argv[3], argv[4]});
     for (const bench::Method& method : all) rows.push_back({method.name, {}, {}});
     double untraced = 0;
     for (int round = 0; round < kRounds; ++round) {

@@ -77,17 +77,19 @@ SessionOptions counting(std::uint64_t sources) {
 
 }  // namespace
 
-std::vector<Method> methods(const std::string& module, const std::string& bpf) {
+std::vector<Method> methods(const Files& files) {
     const auto sessions = [](std::vector<SessionOptions> all) {
         return [all = std::move(all)] { return std::make_unique<Sessions>(all); };
     };
     const hftmon::Tid self{static_cast<std::uint32_t>(::getpid())};
     const SessionOptions stream = recording(RingMode::kStream);
+    SessionOptions with_stacks = stream;
+    with_stacks.sources |= HFTMON_SOURCE_BIT(HFTMON_SOURCE_STACK_SWITCH);
     hftmon::TriggerOptions never;
     never.thresholds = {{HFTMON_DURATION_ON_CPU, std::chrono::hours(1)},
                         {HFTMON_DURATION_OFF_CPU, std::chrono::hours(1)}};
     std::vector<Method> all = {
-        {"empty probe", [module] { return std::make_unique<EmptyProbe>(module); }},
+        {"empty probe", [module = files.module] { return std::make_unique<EmptyProbe>(module); }},
         {"hftmon: filtered out", sessions({watching({})})},
         {"hftmon: histograms only", sessions({counting(0)})},
         {"hftmon: record", sessions({stream})},
@@ -96,12 +98,13 @@ std::vector<Method> methods(const std::string& module, const std::string& bpf) {
          [never, counted = counting(stream.sources)] {
              return std::make_unique<Sessions>(std::vector{counted}, never);
          }},
+        {"hftmon: record, and stacks of who leaves", sessions({with_stacks})},
         {"hftmon: record, flight recorder", sessions({recording(RingMode::kFlight)})},
         {"hftmon: record, of watched threads", sessions({watching({self})})},
         {"hftmon: record, one more filters it out", sessions({stream, watching({})})},
         {"hftmon: record, in two sessions", sessions({stream, stream})},
     };
-    for (Method& peer : peers(bpf)) all.push_back(std::move(peer));
+    for (Method& peer : peers(files)) all.push_back(std::move(peer));
     return all;
 }
 

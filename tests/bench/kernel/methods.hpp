@@ -21,10 +21,15 @@ struct Method {
     std::function<std::unique_ptr<Armed>()> arm;
 };
 
-/// `module`: the empty probe's .ko file. `bpf`: the eBPF program's object file;
-/// empty: it was not built.
-std::vector<Method> methods(const std::string& module, const std::string& bpf);
-/// The same work for others: ftrace, perf and eBPF.
-std::vector<Method> peers(const std::string& bpf);
+/// What the methods need that is not in this program; empty: it could not be had.
+struct Files {
+    std::string module;           ///< the empty probe's .ko
+    std::string bpf;              ///< the eBPF program's object
+    std::string lttng, lttng_at;  ///< the script lttng-session, and the folder with LTTng's modules
+};
+
+std::vector<Method> methods(const Files& files);
+/// The same work for others: ftrace, perf, eBPF and LTTng.
+std::vector<Method> peers(const Files& files);
 
 }  // namespace bench

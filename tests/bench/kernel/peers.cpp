@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ftrace, perf and eBPF, as their own tools set them up, but nobody reads.
+// ftrace, perf, eBPF and LTTng, as their own tools set them up, but nobody reads.
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
 #include <sys/mman.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
@@ -89,12 +90,25 @@ private:
     ::bpf_link* link_ = nullptr;
 };
 
+class Lttng : public Armed {
+public:
+    explicit Lttng(const Files& files) : session_(files.lttng + " '" + files.lttng_at + "' ") {
+        if (files.lttng_at.empty()) throw std::runtime_error("its modules could not be had for this kernel");
+        if (std::system((session_ + "start").c_str()) != 0) throw std::runtime_error("it does not start");
+    }
+    ~Lttng() override { (void)!std::system((session_ + "stop").c_str()); }
+
+private:
+    std::string session_;
+};
+
 }  // namespace
 
-std::vector<Method> peers(const std::string& bpf) {
-    return {{"eBPF, ring buffer", [bpf] { return std::make_unique<Bpf>(bpf); }},
+std::vector<Method> peers(const Files& files) {
+    return {{"eBPF, ring buffer", [bpf = files.bpf] { return std::make_unique<Bpf>(bpf); }},
             {"ftrace, without record-cmd", [] { return std::make_unique<Ftrace>(false); }},
             {"ftrace", [] { return std::make_unique<Ftrace>(true); }},
+            {"LTTng, snapshot", [files] { return std::make_unique<Lttng>(files); }},
             {"perf", [] { return std::make_unique<Perf>(); }}};
 }
 

@@ -58,9 +58,18 @@ T sized() {
 
 int result(int returned) { return returned < 0 ? errno : 0; }
 
+/// Each kind of hook: tracepoints, what is learnt on the way, functions, stacks.
+/// All sources take a debug kernel ten seconds to hook, and allocate the same again and again.
+constexpr std::uint64_t kOfEachKind =
+    HFTMON_SOURCE_BIT(HFTMON_SOURCE_SCHED_SWITCH) | HFTMON_SOURCE_BIT(HFTMON_SOURCE_SCHED_WAKING) |
+    HFTMON_SOURCE_BIT(HFTMON_SOURCE_IRQ_HANDLER) | HFTMON_SOURCE_BIT(HFTMON_SOURCE_SCHED_UPDATE_NR_RUNNING) |
+    HFTMON_SOURCE_BIT(HFTMON_SOURCE_AFFINE_MOVE_TASK) | HFTMON_SOURCE_BIT(HFTMON_SOURCE_THROTTLE_CFS_RQ) |
+    HFTMON_SOURCE_BIT(HFTMON_SOURCE_TASK_NUMA_FAULT) | HFTMON_SOURCE_STACKS;
+
 /// One session. Each step returns 0 or an errno.
 class Victim {
 public:
+    explicit Victim(std::uint64_t sources) : sources_(sources) {}
     ~Victim() {
         if (fd_ >= 0) ::close(fd_);
     }
@@ -71,7 +80,7 @@ public:
     int set_up() {
         auto setup = sized<hftmon_setup>();
         setup.mode = HFTMON_MODE_FLIGHT;
-        setup.sources = HFTMON_SOURCE_ALL;
+        setup.sources = sources_;
         setup.ring_records = kRecords;
         setup.wakeup_records = kRecords / 2;
         setup.durations = HFTMON_DURATION_ALL;
@@ -147,6 +156,7 @@ public:
     int close() { return result(::close(std::exchange(fd_, -1))); }
 
 private:
+    std::uint64_t sources_;
     int fd_ = -1;
 };
 
@@ -170,6 +180,9 @@ constexpr std::array<Step, 14> kSteps{{{"open", &Victim::open},
                                        {"STOP", &Victim::stop},
                                        {"close", &Victim::close}}};
 
+constexpr std::size_t kStart = 6;
+static_assert(kSteps[kStart].run == &Victim::start);
+
 enum class Outcome { kNotReached, kRefused, kDidWithout, kWrong };
 
 /// Steps from `from` to before `to`; each must succeed.
@@ -187,7 +200,7 @@ constexpr int kWholeSessions = 16;
 
 /// The n-th allocation of a step fails; the steps before it, and this again or those that follow, do not.
 Outcome fail(const Faults& faults, std::size_t step, int n) {
-    Victim victim;
+    Victim victim(step < kStart ? HFTMON_SOURCE_ALL : kOfEachKind);
     if (!run(victim, 0, step, "before any fault")) return Outcome::kWrong;
     faults.arm(n);
     const int error = (victim.*kSteps[step].run)();

@@ -66,6 +66,17 @@ static const struct kernel_param_ops plant_frequency_ops = { .set = plant_freque
 module_param_cb(frequency, &plant_frequency_ops, NULL, 0200);
 MODULE_PARM_DESC(frequency, "tell the cpu_frequency tracepoint that this CPU now runs at so many kHz");
 
+/* As the clocksource watchdog does. There is no way back. */
+static int plant_unstable_set(const char *value, const struct kernel_param *param)
+{
+	mark_tsc_unstable("a test's wish");
+	return 0;
+}
+
+static const struct kernel_param_ops plant_unstable_ops = { .set = plant_unstable_set };
+module_param_cb(tsc_unstable, &plant_unstable_ops, NULL, 0200);
+MODULE_PARM_DESC(tsc_unstable, "tell the kernel that the TSC is not to be trusted, until it boots again");
+
 /* Everything here belongs to the holder of plant_lock, and between arming and
  * `done` to the planted context on the target CPU.
  */
