@@ -11,6 +11,7 @@
  * single_task_running() says on its CPU that it is one, or when the threads that stand
  * in it were counted and it did not change meanwhile.
  */
+#include <linux/atomic.h>
 #include <linux/errno.h>
 #include <linux/hash.h>
 #include <linux/log2.h>
@@ -62,21 +63,27 @@ static DEFINE_PER_CPU(u64, running) = UNKNOWN;
 #define ERA_MASK GENMASK_ULL(48, ERA_SHIFT)
 #define CHANGE BIT_ULL(49)
 
+/* What was known in another era is not any more. */
+static atomic_t era;
+
 /*
- * What was known in another era is not any more: a CPU that is not online tells nothing of
- * what it does to its own queue and to others.
+ * A CPU comes or goes: as long as it is not online it tells nothing of what it does to its
+ * own queue and to others, and nothing is known.
  */
-static u32 era;
+static bool in_transit;
 
 static u64 word_of(u64 changes, u64 counted, u32 number)
 {
-	return (changes & ~(CHANGE - 1)) | ((u64)READ_ONCE(era) << ERA_SHIFT & ERA_MASK) |
+	return (changes & ~(CHANGE - 1)) | ((u64)atomic_read(&era) << ERA_SHIFT & ERA_MASK) |
 	       counted | number;
 }
 
 static u32 number_in(u64 word)
 {
-	return (word ^ word_of(0, 0, 0)) & ERA_MASK ? UNKNOWN : (u32)word;
+	/* Pairs with hftmon_run_queue_transit(): when it has ended, the era is another. */
+	if (smp_load_acquire(&in_transit) || (word ^ word_of(0, 0, 0)) & ERA_MASK)
+		return UNKNOWN;
+	return (u32)word;
 }
 
 static unsigned int bucket_of(const struct queues *table, unsigned long offset)
@@ -124,7 +131,7 @@ static u64 count(u32 cpu, int change)
 			now = UNKNOWN;	/* something was missed */
 		}
 	}
-	if ((s32)now < 0)
+	if ((s32)now < 0 || READ_ONCE(in_transit))
 		now = UNKNOWN;
 	if (now == UNKNOWN)
 		counted = 0;
@@ -277,15 +284,23 @@ int hftmon_run_queue_learn(void)
 	return 0;
 }
 
-/**
- * hftmon_run_queue_forget() - numbers are not known: changes were not seen
- *
- * A number that is found out at this moment may still count as known; who forgets because
- * a CPU goes does so again when it has gone.
- */
+/** hftmon_run_queue_forget() - numbers are not known: changes were not seen */
 void hftmon_run_queue_forget(void)
 {
-	WRITE_ONCE(era, era + 1);
+	atomic_inc(&era);
+}
+
+/**
+ * hftmon_run_queue_transit() - a CPU comes or goes
+ * @begins: it is on its way; else it has come or gone
+ *
+ * Context: hotplug callbacks, of one CPU at a time
+ */
+void hftmon_run_queue_transit(bool begins)
+{
+	atomic_inc(&era);
+	/* Pairs with number_in(). */
+	smp_store_release(&in_transit, begins);
 }
 
 /** hftmon_run_queue_exit() - the module goes; no probe runs */

@@ -37,10 +37,11 @@ is "nor forgotten in between" "$(number forgotten)" 0
 check "while a CPU goes and comes" hftctl record -e "$QUEUE" --ring 16M -o "$WORK/hotplug.hft" -- bash -c '
 	echo 0 >/sys/devices/system/cpu/cpu3/online && sleep 0.5 &&
 	echo 1 >/sys/devices/system/cpu/cpu3/online && sleep 1'
-check "numbers agree with who runs" examine queue_check "$WORK/hotplug.hft" 5
+check "numbers agree with who runs" examine queue_check "$WORK/hotplug.hft"
 note "$(grep "^switches=" "$WORK/output")"
 at_most "it is known again soon: switches before" "$(number unknown)" $(($(number switches) / 4))
-at_most "and seldom not right" "$(number forgotten)" 10
+# Of each CPU once when one goes, and once when it comes.
+at_most "and not forgotten more often than that" "$(number forgotten)" $((2 * $(nproc)))
 unload
 
 # The kernel itself says how many there are: threads that never sleep, on CPU 2.

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Do the run queues' numbers agree with who runs?
 //
-// usage: queue_check FILE [WRONG]
+// usage: queue_check FILE
 //
 // The kernel changes a queue and switches its threads under one lock, so at every switch:
 // the CPU goes idle exactly when its queue is empty, and who loses the CPU while it could
 // go on, to another thread, is in the queue with that one. From a number that is known the
 // next follows by the change. FILE must have every switch and change, none lost.
-//
-// At most WRONG (0) may disagree: a CPU that goes down does not tell of all that it does to queues.
 //
 // Prints "switches=N changes=N unknown=N forgotten=N wrong=N" (switches while the number was not
 // known; how often it was not known any more, or did not follow from the one before) and, for each CPU, the number that
@@ -16,7 +14,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <optional>
 
@@ -44,7 +41,7 @@ public:
             wrong(event.header, "not everything was recorded");
     }
 
-    int finish(std::uint64_t allowed) {
+    int finish() {
         fmt::print("switches={} changes={} unknown={} forgotten={} wrong={}\n", switches_, changes_, unknown_,
                    forgotten_, wrong_);
         for (auto& [cpu, queue] : queues_) {
@@ -52,7 +49,7 @@ public:
             const auto most = std::ranges::max_element(queue.held, {}, [](const auto& held) { return held.second; });
             if (most != queue.held.end()) fmt::print("CPU {}: {}\n", cpu, most->first);
         }
-        return wrong_ <= allowed ? 0 : 1;
+        return wrong_ == 0 ? 0 : 1;
     }
 
 private:
@@ -69,7 +66,7 @@ private:
                 wrong(header, fmt::format("CPU {} had {}, {:+} of them: {}", event.cpu.value, *queue.count,
                                           event.change, event.count));
             else
-                ++forgotten_;
+                forgotten(header, event, *queue.count);
         }
         queue.count.reset();
         if (known) queue.count = event.count;
@@ -94,6 +91,12 @@ private:
         if (wrong_++ < 20) fmt::print("CPU {} position {}: {}\n", header.cpu.value, header.position, what);
     }
 
+    void forgotten(const EventHeader& header, const RunQueueEvent& event, std::uint32_t before) {
+        if (forgotten_++ < 20)
+            fmt::print("CPU {} position {}: not known any more: CPU {} had {}, {:+} of them\n", header.cpu.value,
+                       header.position, event.cpu.value, before, event.change);
+    }
+
     std::map<std::uint32_t, Queue> queues_;
     TscTime last_{};
     std::uint64_t switches_ = 0, changes_ = 0, unknown_ = 0, forgotten_ = 0, wrong_ = 0;
@@ -102,8 +105,8 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2 && argc != 3) {
-        fmt::print(stderr, "usage: queue_check FILE [WRONG]\n");
+    if (argc != 2) {
+        fmt::print(stderr, "usage: queue_check FILE\n");
         return 2;
     }
     const auto capture = CaptureReader::open(argv[1]);
@@ -118,5 +121,5 @@ int main(int argc, char** argv) {
             if (run.status == DecodeStatus::kOk) check.look(run.event);
         });
     });
-    return check.finish(argc == 3 ? std::strtoull(argv[2], nullptr, 10) : 0);
+    return check.finish();
 }
