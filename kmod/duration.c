@@ -257,7 +257,7 @@ void hftmon_durations_stop(u32 kinds)
 		if (!(counted & HFTMON_DURATIONS_OF_THREADS))
 			WRITE_ONCE(durations->switched, 0);
 	}
-	if (!(counted & HFTMON_DURATIONS_OF_THREADS))
+	if (!(counted & HFTMON_DURATIONS_KEPT))
 		hftmon_duration_threads_forget();
 	mutex_unlock(&durations_lock);
 }

@@ -20,6 +20,10 @@
 	 HFTMON_DURATION_BIT(HFTMON_DURATION_OFF_CPU) | \
 	 HFTMON_DURATION_BIT(HFTMON_DURATION_PREEMPTED))
 
+/* What of a thread began earlier than it got its CPU: kept with the thread. */
+#define HFTMON_DURATIONS_KEPT \
+	(HFTMON_DURATIONS_OF_THREADS & ~HFTMON_DURATION_BIT(HFTMON_DURATION_ON_CPU))
+
 /* Kinds that are counted by thread, too. */
 #define HFTMON_DURATIONS_BY_THREAD \
 	((HFTMON_DURATION_BIT(HFTMON_THREAD_DURATIONS) - 1) << HFTMON_THREAD_DURATION_FIRST)
@@ -117,7 +121,9 @@ static __always_inline void hftmon_duration_exit(unsigned int kind, u32 cause)
 
 /* Threads: duration_thread.c; behind the static key, see probe_sched.c. */
 void hftmon_duration_switch(const struct task_struct *prev, const struct task_struct *next,
-			    bool runnable, bool dead, u64 now);
+			    bool runnable, u64 now);
+void hftmon_duration_last_switch(const struct task_struct *prev, const struct task_struct *next,
+				 u64 now);
 void hftmon_duration_waking(const struct task_struct *task);
 void hftmon_duration_wakeup(const struct task_struct *task);
 void hftmon_duration_wakeup_new(const struct task_struct *task);

@@ -14,7 +14,8 @@
  * threads that share an entry have no lock in common: where one takes it over
  * just when the other writes, a single duration may be wrong, too short.
  */
-#include <linux/bits.h>
+#include <linux/bitops.h>
+#include <linux/limits.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 
@@ -51,112 +52,152 @@ struct thread_times {
 
 static struct thread_times *table __read_mostly;
 
-/* The table is there while a kind of threads is counted. */
-static __always_inline bool are_counted(void)
-{
-	return READ_ONCE(hftmon_duration_kinds) & HFTMON_DURATIONS_OF_THREADS;
-}
-
 /* Threads begun one after another, which often work together, share no cache line. */
 static __always_inline struct thread_times *times_of(u32 tid)
 {
-	return &table[(tid << 4 | (tid >> (TABLE_BITS - 4) & 0xf)) % TABLE_ENTRIES];
+	static_assert(TABLE_BITS == 16);
+	return &table[rol16(tid, 4)];
+}
+
+static noinline void take_over(struct thread_times *times, u32 tid)
+{
+	struct hftmon_histograms *histograms = hftmon_histograms_here();
+	unsigned int open = !!times->out + !!READ_ONCE(times->waking) +
+			    !!READ_ONCE(times->queued);
+
+	if (histograms && open)
+		local_add(open, (local_t *)&histograms->missed);
+	*times = (struct thread_times){ .tid = tid, .waker = smp_processor_id() };
 }
 
 /* The thread's entry; another one's is taken over. */
 static __always_inline struct thread_times *claim(u32 tid)
 {
 	struct thread_times *times = times_of(tid);
-	struct hftmon_histograms *histograms;
-	unsigned int open;
 
-	if (likely(READ_ONCE(times->tid) == tid))
-		return times;
-	histograms = hftmon_histograms_here();
-	open = !!times->out + !!READ_ONCE(times->waking) + !!READ_ONCE(times->queued);
-	if (histograms && open)
-		local_add(open, (local_t *)&histograms->missed);
-	*times = (struct thread_times){ .tid = tid, .waker = smp_processor_id() };
+	if (unlikely(READ_ONCE(times->tid) != tid))
+		take_over(times, tid);
 	return times;
 }
 
-/* Whose duration ends, and where it is counted. */
-struct ending {
-	struct hftmon_histograms *here;
+/**
+ * struct ended - a duration that has been counted on this CPU, for what else it may be
+ * @times: the thread's entry; NULL where none is kept
+ * @tid:   whose
+ * @kind:  enum hftmon_duration
+ * @cause: as struct hftmon_spike says
+ * @sender: the CPU from which the thread was woken, else this one
+ */
+struct ended {
 	struct thread_times *times;
 	u32 tid;
+	u16 kind;
+	u16 sender;
+	u32 cause;
 };
 
-/* Preemption disabled. */
-static noinline void count_by_thread(const struct ending *of, unsigned int kind, u32 bucket)
+/* Preemption disabled. Apart, for the others need no room for it. */
+static noinline void end_rest(struct ended of, u64 ticks, u64 to)
 {
-	u8 *slot = READ_ONCE(of->times->tid) == of->tid ? &of->times->slot : NULL;
-	struct hftmon_thread_histograms *thread = hftmon_thread_histograms_find(of->tid, slot);
+	if (static_branch_unlikely(&hftmon_threads_counted) &&
+	    (HFTMON_DURATION_BIT(of.kind) & HFTMON_DURATIONS_BY_THREAD)) {
+		u8 *slot = of.times && READ_ONCE(of.times->tid) == of.tid ? &of.times->slot :
+									     NULL;
+		struct hftmon_thread_histograms *thread =
+			hftmon_thread_histograms_find(of.tid, slot);
 
-	if (thread)
-		hftmon_thread_histograms_count(thread, kind, bucket);
+		if (thread)
+			hftmon_thread_histograms_count(thread, of.kind,
+						       hftmon_histogram_bucket(ticks));
+	}
+	hftmon_threshold_check(of.kind, ticks, to, of.tid, of.cause, of.sender);
 }
 
 /* @kind: a constant. */
-static __always_inline void end(const struct ending *of, unsigned int kind, u64 from, u64 to,
-				u32 cause, unsigned int sender)
+static __always_inline void end(struct hftmon_histograms *here, struct ended of, u64 from, u64 to)
 {
 	u64 ticks = hftmon_duration_between(from, to);
-	u32 bucket = hftmon_histogram_bucket(ticks);
 
-	hftmon_duration_count(of->here, kind, bucket);
-	if ((HFTMON_DURATION_BIT(kind) & HFTMON_DURATIONS_BY_THREAD) &&
-	    static_branch_unlikely(&hftmon_threads_counted))
-		count_by_thread(of, kind, bucket);
-	hftmon_threshold_check(kind, ticks, to, of->tid, cause, sender);
+	hftmon_duration_count(here, of.kind, hftmon_histogram_bucket(ticks));
+	if (static_branch_unlikely(&hftmon_threads_counted) ||
+	    unlikely(ticks > READ_ONCE(hftmon_thresholds[of.kind])))
+		end_rest(of, ticks, to);
 }
 
-static __always_inline void switch_out(struct hftmon_durations *here, u32 tid, bool runnable,
-				       bool dead, u64 now)
+static __always_inline void end_on_cpu(struct hftmon_histograms *here, struct thread_times *times,
+				       u32 tid, u64 switched, u64 now)
 {
-	struct thread_times *times = times_of(tid);
-	struct ending of = { hftmon_histograms_here(), times, tid };
+	struct ended of = {
+		.times = times,
+		.tid = tid,
+		.kind = HFTMON_DURATION_ON_CPU,
+		.sender = smp_processor_id(),
+	};
 
-	if (here->switched && of.here && hftmon_duration_is_counted(HFTMON_DURATION_ON_CPU))
-		end(&of, HFTMON_DURATION_ON_CPU, here->switched, now, 0, smp_processor_id());
-	if (dead) {
-		if (static_branch_unlikely(&hftmon_threads_counted))
-			hftmon_thread_histograms_end(tid);
-		if (times->tid == tid)
-			*times = (struct thread_times){};
-		return;
-	}
-	times = claim(tid);
-	WRITE_ONCE(times->state, runnable ? LOST : 0);
-	times->out = now;
-	WRITE_ONCE(times->queued, runnable ? now : 0);
-	/* Asked to wake and awake: it had not slept. Else it was on its way out. */
-	if (runnable)
-		WRITE_ONCE(times->waking, 0);
+	end(here, of, switched, now);
 }
 
-static __always_inline void switch_in(u32 tid, u32 prev_tid, u64 now)
+/* Nobody asks when threads that do not run began something: no entry is looked at. */
+static __always_inline void count_on_cpu(u32 tid, u64 now)
+{
+	struct hftmon_durations *here = this_cpu_ptr(&hftmon_durations);
+	struct hftmon_histograms *histograms = READ_ONCE(here->histograms);
+	u64 switched = here->switched;
+
+	here->switched = now;
+	if (tid && switched && histograms)
+		end_on_cpu(histograms, NULL, tid, switched, now);
+}
+
+static __always_inline void switch_out(u32 tid, bool runnable, u64 now)
 {
 	struct thread_times *times = claim(tid);
-	struct ending of = { hftmon_histograms_here(), times, tid };
-	u32 kinds = READ_ONCE(hftmon_duration_kinds);
+
+	times->out = now;
+	/* Asked to wake and awake: it had not slept. Else it was on its way out. */
+	if (runnable) {
+		WRITE_ONCE(times->state, LOST);
+		WRITE_ONCE(times->queued, now);
+		WRITE_ONCE(times->waking, 0);
+	} else {
+		WRITE_ONCE(times->state, 0);
+		WRITE_ONCE(times->queued, 0);
+	}
+}
+
+static __always_inline void end_wait(struct hftmon_histograms *here, unsigned int kind,
+				     struct thread_times *times, u32 tid, u32 prev_tid,
+				     bool here_woken, u64 from, u64 now)
+{
+	struct ended of = {
+		.times = times,
+		.tid = tid,
+		.kind = kind,
+		.cause = prev_tid,
+		.sender = here_woken ? smp_processor_id() : times->waker,
+	};
+
+	end(here, of, from, now);
+}
+
+static __always_inline void switch_in(struct hftmon_histograms *here, u32 kinds, u32 tid,
+				      u32 prev_tid, u64 now)
+{
+	struct thread_times *times = claim(tid);
 	bool lost = times->state & LOST;
 
-	if (of.here) {
-		if (times->waking && (kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_WAKEUP)))
-			end(&of, HFTMON_DURATION_WAKEUP, times->waking, now, prev_tid,
-			    times->waker);
-		if (times->queued && (kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_RUN_QUEUE)))
-			end(&of, HFTMON_DURATION_RUN_QUEUE, times->queued, now, prev_tid,
-			    lost ? smp_processor_id() : times->waker);
-		if (times->out && (kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_OFF_CPU)))
-			end(&of, HFTMON_DURATION_OFF_CPU, times->out, now, prev_tid,
-			    lost ? smp_processor_id() : times->waker);
-		if (times->out && lost &&
-		    (kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_PREEMPTED)))
-			end(&of, HFTMON_DURATION_PREEMPTED, times->out, now, prev_tid,
-			    smp_processor_id());
-	}
+	if ((kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_WAKEUP)) && times->waking)
+		end_wait(here, HFTMON_DURATION_WAKEUP, times, tid, prev_tid, false,
+			 times->waking, now);
+	if ((kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_RUN_QUEUE)) && times->queued)
+		end_wait(here, HFTMON_DURATION_RUN_QUEUE, times, tid, prev_tid, lost,
+			 times->queued, now);
+	if ((kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_OFF_CPU)) && times->out)
+		end_wait(here, HFTMON_DURATION_OFF_CPU, times, tid, prev_tid, lost,
+			 times->out, now);
+	if ((kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_PREEMPTED)) && lost && times->out)
+		end_wait(here, HFTMON_DURATION_PREEMPTED, times, tid, prev_tid, true,
+			 times->out, now);
 	times->out = 0;
 	WRITE_ONCE(times->waker, smp_processor_id());
 	WRITE_ONCE(times->waking, 0);
@@ -164,26 +205,43 @@ static __always_inline void switch_in(u32 tid, u32 prev_tid, u64 now)
 	WRITE_ONCE(times->state, RUNNING);
 }
 
-static noinline void count_switch(const struct task_struct *prev, const struct task_struct *next,
-				  bool runnable, bool dead, u64 now)
+/* @kinds: one of HFTMON_DURATIONS_KEPT is among them. */
+static __always_inline void count_switch(u32 kinds, const struct task_struct *prev,
+					 const struct task_struct *next, bool runnable, u64 now)
 {
 	struct hftmon_durations *here = this_cpu_ptr(&hftmon_durations);
+	struct hftmon_histograms *histograms = READ_ONCE(here->histograms);
+	u64 switched = here->switched;
 
-	if (prev->pid)
-		switch_out(here, prev->pid, runnable, dead, now);
-	if (next->pid)
-		switch_in(next->pid, prev->pid, now);
 	here->switched = now;
+	if (unlikely(!histograms))
+		kinds = 0;	/* entries are kept for other CPUs */
+	if (prev->pid) {
+		if ((kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_ON_CPU)) && switched)
+			end_on_cpu(histograms, times_of(prev->pid), prev->pid, switched, now);
+		switch_out(prev->pid, runnable, now);
+	}
+	if (next->pid)
+		switch_in(histograms, kinds, next->pid, prev->pid, now);
 }
 
-static noinline void count_switch_timed(const struct task_struct *prev,
-					const struct task_struct *next, bool runnable, bool dead,
-					u64 now)
+static noinline void count_switch_timed(u32 kinds, const struct task_struct *prev,
+					const struct task_struct *next, bool runnable, u64 now)
 {
 	u64 start = hftmon_meter_start();
 
-	count_switch(prev, next, runnable, dead, now);
+	if (kinds & HFTMON_DURATIONS_KEPT)
+		count_switch(kinds, prev, next, runnable, now);
+	else
+		count_on_cpu(prev->pid, now);
 	hftmon_meter_stop(start, HFTMON_COST_HISTOGRAMS);
+}
+
+/* A function of its own: it needs many registers, which have to be saved. */
+static noinline void count_kept_switch(u32 kinds, const struct task_struct *prev,
+				       const struct task_struct *next, bool runnable, u64 now)
+{
+	count_switch(kinds, prev, next, runnable, now);
 }
 
 /**
@@ -191,20 +249,42 @@ static noinline void count_switch_timed(const struct task_struct *prev,
  * @prev:     leaves
  * @next:     comes
  * @runnable: @prev stays in the run queue
- * @dead:     it is @prev's last switch
  * @now:      when
  *
  * Context: the probe of sched_switch, interrupts off; some kind is counted.
  */
 void hftmon_duration_switch(const struct task_struct *prev, const struct task_struct *next,
-			    bool runnable, bool dead, u64 now)
+			    bool runnable, u64 now)
 {
-	if (!are_counted())
+	u32 kinds = READ_ONCE(hftmon_duration_kinds);
+
+	if (!(kinds & HFTMON_DURATIONS_OF_THREADS))
 		return;
 	if (hftmon_meter_due())
-		count_switch_timed(prev, next, runnable, dead, now);
+		count_switch_timed(kinds, prev, next, runnable, now);
+	else if (kinds & HFTMON_DURATIONS_KEPT)
+		count_kept_switch(kinds, prev, next, runnable, now);
 	else
-		count_switch(prev, next, runnable, dead, now);
+		count_on_cpu(prev->pid, now);
+}
+
+/** hftmon_duration_last_switch() - the same, and @prev has died */
+void hftmon_duration_last_switch(const struct task_struct *prev, const struct task_struct *next,
+				 u64 now)
+{
+	u32 kinds = READ_ONCE(hftmon_duration_kinds);
+	struct thread_times *times;
+
+	if (!(kinds & HFTMON_DURATIONS_OF_THREADS))
+		return;
+	hftmon_duration_switch(prev, next, false, now);
+	if (static_branch_unlikely(&hftmon_threads_counted))
+		hftmon_thread_histograms_end(prev->pid);
+	if (!(kinds & HFTMON_DURATIONS_KEPT))
+		return;
+	times = times_of(prev->pid);
+	if (times->tid == prev->pid)
+		*times = (struct thread_times){};
 }
 
 static void count_waking(const struct task_struct *task)
@@ -250,7 +330,8 @@ static noinline void count_wake_timed(count_wake_fn *count, const struct task_st
 
 static __always_inline void count_wake(count_wake_fn *count, const struct task_struct *task)
 {
-	if (!are_counted())
+	/* The table is there while one is. */
+	if (!(READ_ONCE(hftmon_duration_kinds) & HFTMON_DURATIONS_KEPT))
 		return;
 	if (hftmon_meter_due())
 		count_wake_timed(count, task);

@@ -20,7 +20,6 @@
  * type, and above it the flags, of the record.
  */
 void hftmon_emit_event(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
-void hftmon_emit_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
 void hftmon_emit_name(unsigned int source, u32 kind, u64 payload0, u64 payload1,
 		      const char *comm);
 
@@ -30,49 +29,45 @@ static __always_inline void hftmon_emit_to(unsigned int slots, const struct hftm
 			  event->payload[1]);
 }
 
-/* What hftmon_emit_hot() leaves to others. Those of switches note who comes, too. */
+/* The same, of what the meter has counted already. */
 void hftmon_emit_again(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
-void hftmon_emit_wake(struct hftmon_ring *ring);
+/* The same of a switch, which also notes who comes: the upper half of @payload0. */
 void hftmon_emit_switch(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
-void hftmon_emit_switch_timed(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
-void hftmon_emit_switch_again(u32 kind, unsigned int slots, u64 payload0, u64 payload1);
+
+/* What hftmon_emit_sole() leaves to others. */
+void hftmon_emit_sole_timed(u32 kind, u64 payload0, u64 payload1);
+void hftmon_emit_sole_again(u32 kind, u64 payload0, u64 payload1);
+void hftmon_emit_wake(struct hftmon_ring *ring);
+
+/* Does one session, which is alone on this CPU, record all events of a source here? */
+static __always_inline bool hftmon_emit_is_sole(unsigned int source)
+{
+	return this_cpu_read(hftmon_cpu.sole_sources) & HFTMON_SOURCE_BIT(source);
+}
 
 /*
- * hftmon_emit_event() for the few events that are most frequent, here and now: one
- * session that records everything, which is the common case, pays for no other.
- * Whatever is uncommon is a call at the very end, so nothing has to be saved.
- * @is_switch: a constant; the upper half of @payload0 is the thread that comes.
+ * hftmon_emit_event() for the few events that are most frequent, here and now, when
+ * hftmon_emit_is_sole() has said so: the common case pays for no other. Whatever is
+ * uncommon is a call at the very end, so nothing has to be saved. @is_switch: a
+ * constant, as the type in @kind says.
  *
- * Context: preemption disabled.
+ * Context: interrupts disabled, since that was asked.
  */
-static __always_inline void hftmon_emit_hot(u32 kind, unsigned int slots, u64 payload0,
-					    u64 payload1, bool is_switch)
+static __always_inline void hftmon_emit_sole(u32 kind, u64 payload0, u64 payload1,
+					     bool is_switch)
 {
 	enum hftmon_ring_outcome outcome;
 	struct hftmon_ring *ring;
 
-	if (unlikely(slots != this_cpu_read(hftmon_cpu.sole))) {
-		if (is_switch)
-			hftmon_emit_switch(kind, slots, payload0, payload1);
-		else
-			hftmon_emit_event(kind, slots, payload0, payload1);
-		return;
-	}
 	if (hftmon_meter_due()) {
-		if (is_switch)
-			hftmon_emit_switch_timed(kind, slots, payload0, payload1);
-		else
-			hftmon_emit_timed(kind, slots, payload0, payload1);
+		hftmon_emit_sole_timed(kind, payload0, payload1);
 		return;
 	}
 	/* No other's: that may follow only after STOP has waited for this probe. */
 	ring = this_cpu_read(hftmon_cpu.sole_ring);
-	outcome = hftmon_ring_try(&ring->core, (u16)kind, kind >> 16, payload0, payload1, true);
+	outcome = hftmon_ring_try(&ring->core, kind, payload0, payload1, true);
 	if (unlikely(outcome == HFTMON_RING_NO_ROOM)) {
-		if (is_switch)
-			hftmon_emit_switch_again(kind, slots, payload0, payload1);
-		else
-			hftmon_emit_again(kind, slots, payload0, payload1);
+		hftmon_emit_sole_again(kind, payload0, payload1);
 		return;
 	}
 	if (is_switch)
@@ -89,14 +84,13 @@ static __always_inline void hftmon_emit_hot(u32 kind, unsigned int slots, u64 pa
 static __always_inline unsigned int hftmon_emit_slots_of(unsigned int source, u32 running_tid,
 							 u32 tid, u32 other_tid)
 {
-	unsigned int wanted = this_cpu_read(hftmon_wanted[source]);
-	unsigned int slots = wanted & this_cpu_read(hftmon_cpu.whole);
+	unsigned int slots = this_cpu_read(hftmon_cpu.partial);
 
-	wanted &= this_cpu_read(hftmon_cpu.partial);
-	if (wanted)
-		slots |= wanted & (hftmon_watchers_of(running_tid) | hftmon_watchers_of(tid) |
-				   hftmon_watchers_of(other_tid));
-	return slots;
+	if (slots)
+		slots &= hftmon_watchers_of(running_tid) | hftmon_watchers_of(tid) |
+			 hftmon_watchers_of(other_tid);
+	slots |= this_cpu_read(hftmon_cpu.whole);
+	return slots & this_cpu_read(hftmon_wanted[source]);
 }
 
 static __always_inline unsigned int hftmon_emit_slots(unsigned int source, u32 tid, u32 other_tid)

@@ -22,20 +22,52 @@ static __always_inline bool stays_runnable(const struct task_struct *prev)
 	return prev->on_rq && !hftmon_dequeue_is_delayed(prev);
 }
 
-/* The most frequent event: its words are put together without a struct in memory. */
-static noinline __noclone void record_switch(unsigned int slots, bool preempt,
-					     struct task_struct *prev,
-					     struct task_struct *next,
-					     unsigned int prev_state)
+/* A SCHED_SWITCH record, put together in registers. */
+struct switch_words {
+	u32 kind;
+	u64 tids;
+	u64 rest;
+};
+
+static __always_inline struct switch_words switch_words(bool preempt,
+							const struct task_struct *prev,
+							const struct task_struct *next,
+							unsigned int prev_state)
 {
-	u64 tids = (u32)prev->pid | (u64)next->pid << 32;
-	u64 rest = (u16)prev->prio | (u32)next->prio << 16 | (u64)prev_state << 32;
 	u32 flags = (preempt ? HFTMON_SWITCH_PREEMPT : 0) |
 		    (stays_runnable(prev) ? HFTMON_SWITCH_PREV_QUEUED : 0) |
 		    (prev->policy << HFTMON_SWITCH_PREV_POLICY_SHIFT) |
 		    (next->policy << HFTMON_SWITCH_NEXT_POLICY_SHIFT);
 
-	hftmon_emit_hot(HFTMON_REC_SCHED_SWITCH | flags << 16, slots, tids, rest, true);
+	return (struct switch_words){
+		.kind = HFTMON_REC_SCHED_SWITCH | flags << 16,
+		.tids = (u32)prev->pid | (u64)next->pid << 32,
+		.rest = (u16)prev->prio | (u32)next->prio << 16 | (u64)prev_state << 32,
+	};
+}
+
+/*
+ * The most frequent event, in the most frequent case. This and those below take what the
+ * probe gets, in the same order, so that nothing has to be moved.
+ */
+static noinline __noclone void record_sole_switch(void *data, bool preempt,
+						  struct task_struct *prev,
+						  struct task_struct *next,
+						  unsigned int prev_state)
+{
+	struct switch_words words = switch_words(preempt, prev, next, prev_state);
+
+	hftmon_emit_sole(words.kind, words.tids, words.rest, true);
+}
+
+static noinline __noclone void record_switch(unsigned long slots, bool preempt,
+					     struct task_struct *prev,
+					     struct task_struct *next,
+					     unsigned int prev_state)
+{
+	struct switch_words words = switch_words(preempt, prev, next, prev_state);
+
+	hftmon_emit_switch(words.kind, slots, words.tids, words.rest);
 }
 
 /* Of who leaves, for those that get the switch: not because they watch who comes. */
@@ -50,39 +82,54 @@ static unsigned int find_stack_of_prev(const struct task_struct *prev, unsigned 
 	return prev->pid ? hftmon_stack_find(HFTMON_STACK_OF_SWITCH, slots, event) : 0;
 }
 
-/* Durations are counted; a record stands before a trigger freezes the ring. */
-static noinline void record_and_count_switch(unsigned int slots, bool preempt,
-					     struct task_struct *prev,
-					     struct task_struct *next,
-					     unsigned int prev_state)
+static __always_inline unsigned int slots_of_switch(const struct task_struct *prev,
+						    const struct task_struct *next)
+{
+	return hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid, next->pid, 0);
+}
+
+/* Durations are counted, and somebody records; a record stands before a trigger freezes. */
+static noinline __noclone void record_and_count_switch(void *data, bool preempt,
+						       struct task_struct *prev,
+						       struct task_struct *next,
+						       unsigned int prev_state)
 {
 	u64 now = hftmon_clock();
+	unsigned int slots;
 
-	record_switch(slots, preempt, prev, next, prev_state);
-	hftmon_duration_switch(prev, next, stays_runnable(prev), false, now);
+	if (hftmon_emit_is_sole(HFTMON_SOURCE_SCHED_SWITCH)) {
+		record_sole_switch(data, preempt, prev, next, prev_state);
+	} else {
+		slots = slots_of_switch(prev, next);
+		if (slots)
+			record_switch(slots, preempt, prev, next, prev_state);
+		else
+			hftmon_running_next(prev, next->pid);
+	}
+	hftmon_duration_switch(prev, next, stays_runnable(prev), now);
 }
 
 /* Keeps nothing across a call where histograms are all that is wanted. */
-static noinline void counted_switch(bool preempt, struct task_struct *prev,
-				    struct task_struct *next, unsigned int prev_state)
+static noinline __noclone void counted_switch(void *data, bool preempt, struct task_struct *prev,
+					      struct task_struct *next,
+					      unsigned int prev_state)
 {
-	unsigned int slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid,
-						  next->pid, 0);
-
-	if (slots) {
-		record_and_count_switch(slots, preempt, prev, next, prev_state);
+	if (this_cpu_read(hftmon_wanted[HFTMON_SOURCE_SCHED_SWITCH])) {
+		record_and_count_switch(data, preempt, prev, next, prev_state);
 		return;
 	}
 	hftmon_running_next(prev, next->pid);
-	hftmon_duration_switch(prev, next, stays_runnable(prev), false, hftmon_clock());
+	if (static_branch_likely(&hftmon_clock_is_tsc))
+		hftmon_duration_switch(prev, next, stays_runnable(prev), hftmon_hot_clock());
+	else
+		hftmon_duration_switch(prev, next, stays_runnable(prev), hftmon_clock());
 }
 
 /* A thread's last switch, or stacks are taken. */
-static noinline void other_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-				  unsigned int prev_state)
+static noinline __noclone void other_switch(void *data, bool preempt, struct task_struct *prev,
+					    struct task_struct *next, unsigned int prev_state)
 {
-	unsigned int slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid,
-						  next->pid, 0);
+	unsigned int slots = slots_of_switch(prev, next);
 	bool dead = prev_state & TASK_DEAD;
 	struct hftmon_record stack;
 	unsigned int with_stack = 0;
@@ -101,8 +148,12 @@ static noinline void other_switch(bool preempt, struct task_struct *prev, struct
 	/* Before a trigger freezes the ring. */
 	if (with_stack)
 		hftmon_stack_write(with_stack, &stack);
-	if (static_branch_unlikely(&hftmon_durations_counted))
-		hftmon_duration_switch(prev, next, stays_runnable(prev), dead, now);
+	if (!static_branch_unlikely(&hftmon_durations_counted))
+		return;
+	if (dead)
+		hftmon_duration_last_switch(prev, next, now);
+	else
+		hftmon_duration_switch(prev, next, stays_runnable(prev), now);
 }
 
 /* Calls nothing before the filter has passed: then it needs no stack for that. */
@@ -112,21 +163,25 @@ void hftmon_probe_sched_switch(void *data, HFTMON_SWITCH_ARGS)
 	unsigned int slots;
 
 	if (static_branch_unlikely(&hftmon_stacks_taken) || unlikely(prev_state & TASK_DEAD)) {
-		other_switch(preempt, prev, next, prev_state);
+		other_switch(data, preempt, prev, next, prev_state);
 		return;
 	}
 	if (static_branch_unlikely(&hftmon_durations_counted)) {
-		counted_switch(preempt, prev, next, prev_state);
+		counted_switch(data, preempt, prev, next, prev_state);
 		return;
 	}
-	slots = hftmon_emit_slots_of(HFTMON_SOURCE_SCHED_SWITCH, prev->pid, next->pid, 0);
+	if (likely(hftmon_emit_is_sole(HFTMON_SOURCE_SCHED_SWITCH))) {
+		record_sole_switch(data, preempt, prev, next, prev_state);
+		return;
+	}
+	slots = slots_of_switch(prev, next);
 	if (slots)
 		record_switch(slots, preempt, prev, next, prev_state);
 	else
 		hftmon_running_next(prev, next->pid);
 }
 
-/* record_switch() relies on it. */
+/* switch_words() relies on it. */
 static_assert(offsetof(struct hftmon_sched_switch, prev_tid) == 0 &&
 	      offsetof(struct hftmon_sched_switch, next_tid) == 4 &&
 	      offsetof(struct hftmon_sched_switch, prev_prio) == 8 &&
@@ -144,12 +199,17 @@ static __always_inline u16 calling_context(void)
 	return HFTMON_CONTEXT_TASK;
 }
 
+/* @slots: 0 if hftmon_emit_is_sole(). */
 static noinline __noclone void record_wake(u16 type, unsigned int slots, struct task_struct *task)
 {
 	u64 tids = (u32)task->pid | (u64)current->pid << 32;
 	u64 rest = (u16)task->prio | (u32)task_cpu(task) << 16;
+	u32 kind = type | (u32)calling_context() << 16;
 
-	hftmon_emit_hot(type | (u32)calling_context() << 16, slots, tids, rest, false);
+	if (likely(!slots))
+		hftmon_emit_sole(kind, tids, rest, false);
+	else
+		hftmon_emit_event(kind, slots, tids, rest);
 }
 
 /* record_wake() relies on it. */
@@ -160,10 +220,15 @@ static_assert(offsetof(struct hftmon_sched_wake, tid) == 0 &&
 
 static __always_inline void emit_wake(unsigned int source, u16 type, struct task_struct *task)
 {
-	unsigned int slots = hftmon_emit_slots(source, task->pid, 0);
+	unsigned int slots = 0;
 
-	if (slots)
-		record_wake(type, slots, task);
+	/* Who wakes itself may have interrupts on, all others hold a lock of the scheduler. */
+	if (unlikely(task == current) || !hftmon_emit_is_sole(source)) {
+		slots = hftmon_emit_slots(source, task->pid, 0);
+		if (!slots)
+			return;
+	}
+	record_wake(type, slots, task);
 }
 
 /* The stack last: what it takes is no part of the wakeup. */

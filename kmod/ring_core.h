@@ -272,21 +272,28 @@ static inline bool hftmon_ring_reserve(struct hftmon_ring_core *ring, u32 count,
 	return true;
 }
 
+/* Type and flags of a record in one word, as they lie in it: little-endian. */
+typedef u32 __attribute__((__may_alias__)) hftmon_ring_kind_t;
+
+static __always_inline u32 hftmon_ring_kind(u16 type, u16 flags)
+{
+	return type | (u32)flags << 16;
+}
+
 /*
  * Write one reserved slot. It is marked as being written before its payload
  * changes (C), so that a reader in flight mode never takes a mixture for a
  * record; the release of seq pairs with the reader's (A).
  */
 static __always_inline void hftmon_ring_fill(struct hftmon_ring_core *ring, u64 position, u64 tsc,
-					     u16 type, u16 flags, u64 payload0, u64 payload1)
+					     u32 kind, u64 payload0, u64 payload1)
 {
 	struct hftmon_record *slot = &ring->slots[position & ring->mask];
 
 	hftmon_write(slot->seq, (u32)position);
 	hftmon_wmb();		/* (C) */
 	hftmon_write(slot->tsc, tsc);
-	hftmon_write(slot->type, type);
-	hftmon_write(slot->flags, flags);
+	hftmon_write(*(hftmon_ring_kind_t *)&slot->type, kind);
 	hftmon_write(slot->payload[0], payload0);
 	hftmon_write(slot->payload[1], payload1);
 	hftmon_store_release(&slot->seq, (u32)(position + 1));	/* (A) */
@@ -299,7 +306,7 @@ static noinline void hftmon_ring_fill_gap(struct hftmon_ring_core *ring,
 		.gap = { .lost_total = res->lost, .current_tid = hftmon_current_tid() },
 	};
 
-	hftmon_ring_fill(ring, res->first, res->tsc, HFTMON_REC_GAP, 0, gap.payload[0],
+	hftmon_ring_fill(ring, res->first, res->tsc, HFTMON_REC_GAP, gap.payload[0],
 			 gap.payload[1]);
 	/*
 	 * A nested writer may have told a larger sum already; going back to
@@ -317,7 +324,7 @@ static noinline void hftmon_ring_fill_comm(struct hftmon_ring_core *ring, u64 po
 	/* The name may change under us: the copy can be torn, never unterminated. */
 	memcpy(name.comm, comm, HFTMON_COMM_LEN);
 	name.comm[HFTMON_COMM_LEN - 1] = '\0';
-	hftmon_ring_fill(ring, position, tsc, HFTMON_REC_COMM, 0, name.payload[0],
+	hftmon_ring_fill(ring, position, tsc, HFTMON_REC_COMM, name.payload[0],
 			 name.payload[1]);
 }
 
@@ -347,7 +354,7 @@ static __always_inline bool hftmon_ring_publish(struct hftmon_ring_core *ring, u
 }
 
 /* Any record, in any state of the ring. */
-static noinline bool hftmon_ring_write_any(struct hftmon_ring_core *ring, u16 type, u16 flags,
+static noinline bool hftmon_ring_write_any(struct hftmon_ring_core *ring, u32 kind,
 					   u64 payload0, u64 payload1, const char *comm)
 {
 	struct hftmon_reservation res;
@@ -356,7 +363,7 @@ static noinline bool hftmon_ring_write_any(struct hftmon_ring_core *ring, u16 ty
 		return false;
 	if (res.first != res.position)
 		hftmon_ring_fill_gap(ring, &res);
-	hftmon_ring_fill(ring, res.position, res.tsc, type, flags, payload0, payload1);
+	hftmon_ring_fill(ring, res.position, res.tsc, kind, payload0, payload1);
 	if (comm)
 		hftmon_ring_fill_comm(ring, res.position + 1, res.tsc, comm);
 	return hftmon_ring_publish(ring, res.first);
@@ -373,8 +380,7 @@ enum hftmon_ring_outcome {
  * everything in registers. @hot: the caller knows that hftmon_hot_clock() will do.
  */
 static __always_inline enum hftmon_ring_outcome
-hftmon_ring_try(struct hftmon_ring_core *ring, u16 type, u16 flags, u64 payload0, u64 payload1,
-		bool hot)
+hftmon_ring_try(struct hftmon_ring_core *ring, u32 kind, u64 payload0, u64 payload1, bool hot)
 {
 	u64 at, tsc;
 
@@ -384,7 +390,7 @@ hftmon_ring_try(struct hftmon_ring_core *ring, u16 type, u16 flags, u64 payload0
 		if (unlikely(at >= hftmon_local_read(&ring->limit)))
 			return HFTMON_RING_NO_ROOM;
 	} while (unlikely(!hftmon_local_try_cmpxchg(&ring->head, at, at + 1)));
-	hftmon_ring_fill(ring, at, tsc, type, flags, payload0, payload1);
+	hftmon_ring_fill(ring, at, tsc, kind, payload0, payload1);
 	return hftmon_ring_publish(ring, at) ? HFTMON_RING_WAKE : HFTMON_RING_WRITTEN;
 }
 
@@ -404,11 +410,12 @@ static __always_inline bool hftmon_ring_write(struct hftmon_ring_core *ring, u16
 					      u64 payload0, u64 payload1, const char *comm)
 {
 	enum hftmon_ring_outcome outcome = HFTMON_RING_NO_ROOM;
+	u32 kind = hftmon_ring_kind(type, flags);
 
 	if (!comm)
-		outcome = hftmon_ring_try(ring, type, flags, payload0, payload1, false);
+		outcome = hftmon_ring_try(ring, kind, payload0, payload1, false);
 	if (unlikely(outcome == HFTMON_RING_NO_ROOM))
-		return hftmon_ring_write_any(ring, type, flags, payload0, payload1, comm);
+		return hftmon_ring_write_any(ring, kind, payload0, payload1, comm);
 	return outcome == HFTMON_RING_WAKE;
 }
 

@@ -274,7 +274,6 @@ static void enable_ring(void *arg)
 {
 	struct hftmon_session *session = arg;
 	struct hftmon_ring *ring = this_cpu_ptr(session->rings);
-	struct hftmon_cpu *here = this_cpu_ptr(&hftmon_cpu);
 	unsigned int cpu = smp_processor_id();
 	bool partial = cpumask_test_cpu(cpu, session->partial_cpus);
 	struct hftmon_shed shed;
@@ -288,10 +287,7 @@ static void enable_ring(void *arg)
 	smp_store_release(&ring->enabled, true);
 	if (!session->active_sources)
 		return;		/* it counts durations, and is no burden for those that record */
-	if (partial)
-		hftmon_cpu_set(here, here->whole, here->partial | BIT(session->slot));
-	else
-		hftmon_cpu_set(here, here->whole | BIT(session->slot), here->partial);
+	hftmon_slot_open(session->slot, partial);
 }
 
 /**

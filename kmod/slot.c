@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which session is which bit, what it wants, and where its rings are. */
+#include <linux/bitops.h>
 #include <linux/cache.h>
+#include <linux/log2.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <hftmon/abi/source.h>
 
@@ -14,6 +17,9 @@ static_assert(ARRAY_SIZE(hftmon_wanted) >= HFTMON_SOURCE_COUNT);
 /* The same of all CPUs, before anything is shed; and what is, on each. */
 static u8 asked[HFTMON_SOURCE_COUNT];
 static DEFINE_PER_CPU(u64, shed);
+
+/* By slot, what the session that has it asked for. */
+static u64 sources_of[HFTMON_MAX_SESSIONS];
 
 /* Of the two below. */
 static DEFINE_SPINLOCK(slots_lock);
@@ -50,6 +56,38 @@ void hftmon_slot_put(int slot)
 	spin_unlock(&slots_lock);
 }
 
+/*
+ * The short way of hftmon_emit_sole() into one session's ring. No probe that takes it
+ * is interrupted by START, so who finds @sole_sources not 0 finds the ring of the same
+ * session: another one is there only after that CPU's IPI of its START.
+ */
+static void refresh_sole(int cpu)
+{
+	struct hftmon_cpu *there = per_cpu_ptr(&hftmon_cpu, cpu);
+	u32 whole = there->whole;
+	int slot;
+
+	if (!is_power_of_2(whole) || there->partial || !static_key_enabled(&hftmon_clock_is_tsc)) {
+		WRITE_ONCE(there->sole_sources, 0);
+		return;
+	}
+	slot = __ffs(whole);
+	WRITE_ONCE(there->sole_ring, there->rings[slot]);
+	barrier();	/* who finds a source, finds the ring: x86, whose clock it is, keeps order */
+	WRITE_ONCE(there->sole_sources, sources_of[slot] & ~per_cpu(shed, cpu));
+}
+
+/* Both masks; meanwhile probes find no sole session at worst. */
+static void set_masks(int cpu, u32 whole, u32 partial)
+{
+	struct hftmon_cpu *there = per_cpu_ptr(&hftmon_cpu, cpu);
+
+	WRITE_ONCE(there->sole_sources, 0);
+	WRITE_ONCE(there->whole, whole);
+	WRITE_ONCE(there->partial, partial);
+	refresh_sole(cpu);
+}
+
 static void refresh_wanted(int cpu)
 {
 	u8 *wanted = per_cpu(hftmon_wanted, cpu);
@@ -84,8 +122,24 @@ void hftmon_slot_publish(int slot, u64 sources, struct hftmon_ring __percpu *rin
 		if (sources & HFTMON_SOURCE_BIT(source))
 			asked[source] |= BIT(slot);
 	}
+	sources_of[slot] = sources;
 	for_each_possible_cpu(cpu)
 		refresh_wanted(cpu);
+}
+
+/**
+ * hftmon_slot_open() - this CPU's events go to the session, too
+ * @slot:    the session's, published
+ * @partial: only those that concern threads that it watches
+ *
+ * Context: interrupts off; one caller of this and the others at a time.
+ */
+void hftmon_slot_open(int slot, bool partial)
+{
+	const struct hftmon_cpu *here = this_cpu_ptr(&hftmon_cpu);
+
+	set_masks(smp_processor_id(), here->whole | (partial ? 0 : BIT(slot)),
+		  here->partial | (partial ? BIT(slot) : 0));
 }
 
 /**
@@ -101,9 +155,9 @@ void hftmon_slot_unpublish(int slot, const struct cpumask *cpus)
 	int cpu;
 
 	for_each_cpu(cpu, cpus) {
-		struct hftmon_cpu *there = per_cpu_ptr(&hftmon_cpu, cpu);
+		const struct hftmon_cpu *there = per_cpu_ptr(&hftmon_cpu, cpu);
 
-		hftmon_cpu_set(there, there->whole & ~BIT(slot), there->partial & ~BIT(slot));
+		set_masks(cpu, there->whole & ~BIT(slot), there->partial & ~BIT(slot));
 	}
 	for (source = 0; source < HFTMON_SOURCE_COUNT; source++)
 		asked[source] &= ~BIT(slot);
@@ -116,6 +170,7 @@ void hftmon_slot_shed(int cpu, u64 sources)
 {
 	WRITE_ONCE(per_cpu(shed, cpu), sources);
 	refresh_wanted(cpu);
+	refresh_sole(cpu);
 }
 
 /** hftmon_slot_is_shed() - sources that are shed on that CPU */

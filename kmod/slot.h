@@ -19,11 +19,11 @@
 
 /**
  * struct hftmon_cpu - the slots of one CPU
+ * @sole_sources: where one session records everything here, none watches, and the
+ *           clock is the TSC: what that session wants, less what is shed; else 0
+ * @sole_ring: of that session
  * @whole:   sessions that record every event here
  * @partial: sessions that record here what concerns the threads they watch
- * @sole:    the same as @whole if that is one session and the clock is the TSC,
- *           else 0
- * @sole_ring: of that session
  * @rings:   where to, by slot; valid for the bits above
  *
  * The masks are written on that CPU with interrupts off to add a session, and from
@@ -31,10 +31,10 @@
  * goes once no such probe runs.
  */
 struct hftmon_cpu {
+	u64 sole_sources;
+	struct hftmon_ring *sole_ring;
 	u32 whole;
 	u32 partial;
-	u32 sole;
-	struct hftmon_ring *sole_ring;
 	struct hftmon_ring *rings[HFTMON_MAX_SESSIONS];
 };
 
@@ -43,23 +43,11 @@ DECLARE_PER_CPU(struct hftmon_cpu, hftmon_cpu);
 /* Sessions that may see addresses of the kernel; they can as long as they have the slot. */
 extern u8 hftmon_slots_seeing;
 
-/* Both masks at once; who reads them beside it finds at worst no sole session. */
-static inline void hftmon_cpu_set(struct hftmon_cpu *cpu, u32 whole, u32 partial)
-{
-	WRITE_ONCE(cpu->sole, 0);
-	WRITE_ONCE(cpu->whole, whole);
-	WRITE_ONCE(cpu->partial, partial);
-	if (!is_power_of_2(whole) || !static_key_enabled(&hftmon_clock_is_tsc))
-		return;
-	WRITE_ONCE(cpu->sole_ring, cpu->rings[__ffs(whole)]);
-	barrier();	/* who finds @sole, finds its ring: the TSC is of x86, which keeps order */
-	WRITE_ONCE(cpu->sole, whole);
-}
-
 int hftmon_slot_get(bool sees_addresses);
 void hftmon_slot_put(int slot);
 void hftmon_slot_publish(int slot, u64 sources, struct hftmon_ring __percpu *rings,
 			 const struct cpumask *cpus);
+void hftmon_slot_open(int slot, bool partial);
 void hftmon_slot_unpublish(int slot, const struct cpumask *cpus);
 void hftmon_slot_shed(int cpu, u64 sources);
 u64 hftmon_slot_is_shed(int cpu);

@@ -114,9 +114,9 @@ static inline __u32 hftmon_histogram_bucket(__u64 value)
 
 	if (value >> HFTMON_HISTOGRAM_MAX_BITS)
 		return HFTMON_HISTOGRAM_BUCKETS - 1;
-	if (value < (1u << HFTMON_HISTOGRAM_SUB_BITS))
-		return (__u32)value;
-	exponent = 63u - (__u32)__builtin_clzll(value) - HFTMON_HISTOGRAM_SUB_BITS;
+	/* Of a value below the first power of two that is divided: 0. */
+	exponent = 63u - HFTMON_HISTOGRAM_SUB_BITS -
+		   (__u32)__builtin_clzll(value | 1u << HFTMON_HISTOGRAM_SUB_BITS);
 	return (exponent << HFTMON_HISTOGRAM_SUB_BITS) + (__u32)(value >> exponent);
 }
 

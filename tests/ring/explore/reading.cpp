@@ -63,9 +63,9 @@ void World::read_record(std::uint64_t position, unsigned slot) {
         words[word] = history[first].value;
     }
     const ::hftmon_record& wanted = place(position).record;
-    check(words[kTsc] == wanted.tsc && words[kSeq] == wanted.seq && words[kType] == wanted.type &&
-              words[kFlags] == wanted.flags && words[kPayload0] == wanted.payload[0] &&
-              words[kPayload1] == wanted.payload[1],
+    check(words[kTsc] == wanted.tsc && words[kSeq] == wanted.seq &&
+              words[kKind] == (wanted.type | std::uint64_t{wanted.flags} << 16) &&
+              words[kPayload0] == wanted.payload[0] && words[kPayload1] == wanted.payload[1],
           Rule::kReader, "the reader returns what nobody wrote");
     last_read_[slot] = reader_clock_ + 1;  // known to whoever acquires the next release
 }
@@ -92,8 +92,9 @@ void World::read_running() {
     if (load(kSeq, true) != whole) return;
     ::hftmon_record got{};
     got.tsc = load(kTsc, false);
-    got.type = static_cast<std::uint16_t>(load(kType, false));
-    got.flags = static_cast<std::uint16_t>(load(kFlags, false));
+    const std::uint64_t kind = load(kKind, false);
+    got.type = static_cast<std::uint16_t>(kind);
+    got.flags = static_cast<std::uint16_t>(kind >> 16);
     got.payload[0] = load(kPayload0, false);
     got.payload[1] = load(kPayload1, false);
     got.seq = whole;

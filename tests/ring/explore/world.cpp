@@ -88,8 +88,7 @@ unsigned World::location_of(const volatile void* where) const {
     switch (offset % sizeof(::hftmon_record)) {
         case offsetof(::hftmon_record, tsc): return slot * kWords + kTsc;
         case offsetof(::hftmon_record, seq): return slot * kWords + kSeq;
-        case offsetof(::hftmon_record, type): return slot * kWords + kType;
-        case offsetof(::hftmon_record, flags): return slot * kWords + kFlags;
+        case offsetof(::hftmon_record, type): return slot * kWords + kKind;
         case offsetof(::hftmon_record, payload): return slot * kWords + kPayload0;
         case offsetof(::hftmon_record, payload) + 8: return slot * kWords + kPayload1;
         default: return kNowhere;

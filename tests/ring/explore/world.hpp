@@ -19,8 +19,8 @@ inline constexpr unsigned kMaxCapacity = 8;
 inline constexpr unsigned kMaxPositions = 48;  ///< written in one schedule
 inline constexpr unsigned kLevels = 3;         ///< task, irq, nmi
 
-/// The words of a slot, in the order of the record.
-enum Word : unsigned { kTsc, kSeq, kType, kFlags, kPayload0, kPayload1, kWords };
+/// The words of a slot, in the order of the record; type and flags are written as one.
+enum Word : unsigned { kTsc, kSeq, kKind, kPayload0, kPayload1, kWords };
 inline constexpr unsigned kHeadLocation = kMaxCapacity * kWords;
 inline constexpr unsigned kLostLocation = kHeadLocation + 1;
 inline constexpr unsigned kLocations = kHeadLocation + 2;
