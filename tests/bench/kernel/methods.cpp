@@ -67,13 +67,16 @@ SessionOptions watching(std::vector<hftmon::Tid> tids) {
     return options;
 }
 
-/// Of threads, as far as switches alone tell.
-SessionOptions counting(std::uint64_t sources) {
+SessionOptions counting(std::uint64_t sources, std::uint32_t durations) {
     SessionOptions options = recording(RingMode::kStream);
     options.sources = sources;
-    options.durations = HFTMON_DURATION_BIT(HFTMON_DURATION_ON_CPU) | HFTMON_DURATION_BIT(HFTMON_DURATION_OFF_CPU);
+    options.durations = durations;
     return options;
 }
+
+/// What each switch ends, as far as switches alone tell.
+constexpr std::uint32_t kOneDuration = HFTMON_DURATION_BIT(HFTMON_DURATION_ON_CPU);
+constexpr std::uint32_t kTwoDurations = kOneDuration | HFTMON_DURATION_BIT(HFTMON_DURATION_OFF_CPU);
 
 }  // namespace
 
@@ -91,11 +94,13 @@ std::vector<Method> methods(const Files& files) {
     std::vector<Method> all = {
         {"empty probe", [module = files.module] { return std::make_unique<EmptyProbe>(module); }},
         {"hftmon: filtered out", sessions({watching({})})},
-        {"hftmon: histograms only", sessions({counting(0)})},
+        {"hftmon: one histogram, no record", sessions({counting(0, kOneDuration)})},
+        {"hftmon: two histograms, no record", sessions({counting(0, kTwoDurations)})},
         {"hftmon: record", sessions({stream})},
-        {"hftmon: record, and histograms", sessions({counting(stream.sources)})},
-        {"hftmon: record, histograms, a trigger",
-         [never, counted = counting(stream.sources)] {
+        {"hftmon: record, and one histogram", sessions({counting(stream.sources, kOneDuration)})},
+        {"hftmon: record, and two histograms", sessions({counting(stream.sources, kTwoDurations)})},
+        {"hftmon: record, two histograms, a trigger",
+         [never, counted = counting(stream.sources, kTwoDurations)] {
              return std::make_unique<Sessions>(std::vector{counted}, never);
          }},
         {"hftmon: record, and stacks of who leaves", sessions({with_stacks})},
