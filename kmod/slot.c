@@ -73,7 +73,7 @@ static void refresh_sole(int cpu)
 	}
 	slot = __ffs(whole);
 	WRITE_ONCE(there->sole_ring, there->rings[slot]);
-	barrier();	/* who finds a source, finds the ring: x86, whose clock it is, keeps order */
+	barrier();	/* who finds a source, finds the ring: x86 keeps order, and has the clock */
 	WRITE_ONCE(there->sole_sources, sources_of[slot] & ~per_cpu(shed, cpu));
 }
 

@@ -25,7 +25,7 @@ build_root_for() {
 	BUILD_ROOT=''
 	[[ $group != "$(. /etc/os-release && printf %s "${VERSION_CODENAME:-}")" ]] || return 0
 	BUILD_ROOT=$CACHE/roots/$group-$compiler
-	[[ -e $BUILD_ROOT/.complete ]] || with_lock "kernel-$group" build_root_make "$@"
+	[[ -e $BUILD_ROOT/.complete ]] || with_lock "apt-$group" build_root_make "$@"
 }
 
 build_root_make() {

@@ -13,18 +13,20 @@ lttng_modules_for() {
 	[[ -e $LTTNG/.complete ]] || LTTNG=''
 }
 
+lttng_fetch() {
+	apt_open bookworm
+	# shellcheck disable=SC2119 # its argument is not ours
+	apt_refresh
+	apt_fetch "$1" lttng-modules-dkms
+}
+
 lttng_make() {
 	local release=$1 headers=$2 new source modules compiler
 	[[ ! -e $LTTNG/.complete ]] || return 0
 	mkdir -p "$CACHE/lttng"
 	rm -rf "$LTTNG" "$CACHE/lttng/.new-$release".*
 	new=$(mktemp -d "$CACHE/lttng/.new-$release.XXXXXX")
-	(
-		apt_open bookworm
-		# shellcheck disable=SC2119 # its argument is not ours
-		apt_refresh
-		apt_fetch "$new" lttng-modules-dkms
-	) || {
+	(with_lock apt-bookworm lttng_fetch "$new") || {
 		rm -rf "$new"
 		return 0
 	}

@@ -5,6 +5,8 @@
 # looked up and downloaded, while the system's sources and dpkg stay untouched.
 # The mirror is the one the system itself uses. Needs ui.sh and cache.sh.
 #
+# Whoever uses a group holds the lock apt-GROUP (cache.sh) until it is done.
+#
 #   apt_open GROUP                make GROUP's configuration, set APT_CONFIG
 #   apt_refresh [--now]           fetch the lists, at most once a day
 #   apt_names PREFIX              package names that begin with PREFIX
@@ -69,7 +71,7 @@ apt_open() {
 	APT_DIR=$CACHE/apt/$group
 	[[ -r $APT_KEYRING ]] ||
 		die "no $APT_KEYRING" "apt install debian-archive-keyring"
-	rm -rf "$APT_DIR"/fetch.* # left by someone killed; callers hold a lock
+	rm -rf "$APT_DIR"/fetch.* # left by someone killed: callers hold the lock
 	mkdir -p "$APT_DIR"/{state/lists/partial,cache/archives/partial}
 	: >"$APT_DIR/status"
 	for suite in $suites; do
