@@ -137,7 +137,10 @@ static __always_inline void end_on_cpu(struct hftmon_histograms *here, struct th
 	end(here, of, switched, now);
 }
 
-/* Nobody asks when threads that do not run began something: no entry is looked at. */
+/*
+ * Nobody asks when threads that do not run began something: no entry is looked at. Whoever
+ * counts by thread looks for the thread's slot each time.
+ */
 static __always_inline void count_on_cpu(u32 tid, u64 now)
 {
 	struct hftmon_durations *here = this_cpu_ptr(&hftmon_durations);
@@ -205,9 +208,20 @@ static __always_inline void switch_in(struct hftmon_histograms *here, u32 kinds,
 	WRITE_ONCE(times->state, RUNNING);
 }
 
-/* @kinds: one of HFTMON_DURATIONS_KEPT is among them. */
-static __always_inline void count_switch(u32 kinds, const struct task_struct *prev,
-					 const struct task_struct *next, bool runnable, u64 now)
+/* Nothing of a thread that has died is there for the next one that gets its id. */
+static noinline void bury(u32 tid)
+{
+	struct thread_times *times = times_of(tid);
+
+	if (static_branch_unlikely(&hftmon_threads_counted))
+		hftmon_thread_histograms_end(tid);
+	if (READ_ONCE(times->tid) == tid)
+		*times = (struct thread_times){};
+}
+
+/* @kinds: one of HFTMON_DURATIONS_KEPT is among them; @dead: a constant */
+static __always_inline void count_switch(u32 kinds, u32 prev_tid, u32 next_tid, bool runnable,
+					 bool dead, u64 now)
 {
 	struct hftmon_durations *here = this_cpu_ptr(&hftmon_durations);
 	struct hftmon_histograms *histograms = READ_ONCE(here->histograms);
@@ -216,32 +230,35 @@ static __always_inline void count_switch(u32 kinds, const struct task_struct *pr
 	here->switched = now;
 	if (unlikely(!histograms))
 		kinds = 0;	/* entries are kept for other CPUs */
-	if (prev->pid) {
+	if (prev_tid) {
 		if ((kinds & HFTMON_DURATION_BIT(HFTMON_DURATION_ON_CPU)) && switched)
-			end_on_cpu(histograms, times_of(prev->pid), prev->pid, switched, now);
-		switch_out(prev->pid, runnable, now);
+			end_on_cpu(histograms, times_of(prev_tid), prev_tid, switched, now);
+		if (dead)
+			bury(prev_tid);
+		else
+			switch_out(prev_tid, runnable, now);
 	}
-	if (next->pid)
-		switch_in(histograms, kinds, next->pid, prev->pid, now);
+	if (next_tid)
+		switch_in(histograms, kinds, next_tid, prev_tid, now);
 }
 
-static noinline void count_switch_timed(u32 kinds, const struct task_struct *prev,
-					const struct task_struct *next, bool runnable, u64 now)
+static noinline void count_switch_timed(u32 kinds, u32 prev_tid, u32 next_tid, bool runnable,
+					u64 now)
 {
 	u64 start = hftmon_meter_start();
 
 	if (kinds & HFTMON_DURATIONS_KEPT)
-		count_switch(kinds, prev, next, runnable, now);
+		count_switch(kinds, prev_tid, next_tid, runnable, false, now);
 	else
-		count_on_cpu(prev->pid, now);
+		count_on_cpu(prev_tid, now);
 	hftmon_meter_stop(start, HFTMON_COST_HISTOGRAMS);
 }
 
 /* A function of its own: it needs many registers, which have to be saved. */
-static noinline void count_kept_switch(u32 kinds, const struct task_struct *prev,
-				       const struct task_struct *next, bool runnable, u64 now)
+static noinline void count_kept_switch(u32 kinds, u32 prev_tid, u32 next_tid, bool runnable,
+				       u64 now)
 {
-	count_switch(kinds, prev, next, runnable, now);
+	count_switch(kinds, prev_tid, next_tid, runnable, false, now);
 }
 
 /**
@@ -261,9 +278,9 @@ void hftmon_duration_switch(const struct task_struct *prev, const struct task_st
 	if (!(kinds & HFTMON_DURATIONS_OF_THREADS))
 		return;
 	if (hftmon_meter_due())
-		count_switch_timed(kinds, prev, next, runnable, now);
+		count_switch_timed(kinds, prev->pid, next->pid, runnable, now);
 	else if (kinds & HFTMON_DURATIONS_KEPT)
-		count_kept_switch(kinds, prev, next, runnable, now);
+		count_kept_switch(kinds, prev->pid, next->pid, runnable, now);
 	else
 		count_on_cpu(prev->pid, now);
 }
@@ -272,19 +289,22 @@ void hftmon_duration_switch(const struct task_struct *prev, const struct task_st
 void hftmon_duration_last_switch(const struct task_struct *prev, const struct task_struct *next,
 				 u64 now)
 {
-	u32 kinds = READ_ONCE(hftmon_duration_kinds);
-	struct thread_times *times;
+	u32 kinds = READ_ONCE(hftmon_duration_kinds), prev_tid = prev->pid;
+	u64 start = 0;
 
 	if (!(kinds & HFTMON_DURATIONS_OF_THREADS))
 		return;
-	hftmon_duration_switch(prev, next, false, now);
-	if (static_branch_unlikely(&hftmon_threads_counted))
-		hftmon_thread_histograms_end(prev->pid);
-	if (!(kinds & HFTMON_DURATIONS_KEPT))
-		return;
-	times = times_of(prev->pid);
-	if (times->tid == prev->pid)
-		*times = (struct thread_times){};
+	if (hftmon_meter_due())
+		start = hftmon_meter_start();
+	if (kinds & HFTMON_DURATIONS_KEPT) {
+		count_switch(kinds, prev_tid, next->pid, false, true, now);
+	} else {
+		count_on_cpu(prev_tid, now);
+		if (static_branch_unlikely(&hftmon_threads_counted))
+			hftmon_thread_histograms_end(prev_tid);
+	}
+	if (start)
+		hftmon_meter_stop(start, HFTMON_COST_HISTOGRAMS);
 }
 
 static void count_waking(const struct task_struct *task)

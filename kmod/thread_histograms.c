@@ -99,6 +99,9 @@ noinline struct hftmon_thread_histograms *hftmon_thread_histograms_find(u32 tid,
 	watching &= hftmon_watchers_of(tid);
 	if (!watching)
 		return NULL;
+	/* Another thread that shares the caller's memory may have put its own there. */
+	if (found && found != NO_ROOM && unlikely(READ_ONCE(owners[found - 1]) != tid))
+		found = 0;
 	if (!found)
 		found = look(tid) ?: take(tid);
 	if (slot)

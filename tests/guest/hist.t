@@ -8,7 +8,17 @@
 
 busy
 load stress-ng --quiet --timeout "$LOAD_SECONDS" --temp-path "$WORK" --fork 1 --yield 1
-check "counts agree with the records and with /proc" "$BIN/hist_check" 1 "$WORK/a.hft"
+# A busy host may keep the collector from its rings too long: then nothing was measured.
+counted() {
+	local status=3
+	for _ in {1..5}; do
+		((status == 3)) || break
+		status=0
+		"$BIN/hist_check" 1 "$WORK/a.hft" || status=$?
+	done
+	return "$status"
+}
+check "counts agree with the records and with /proc" counted
 sed 's/^/#   /' "$WORK/output"
 sound "recorded meanwhile" --lossless "$WORK/a.hft"
 
