@@ -290,17 +290,41 @@ void hftmon_run_queue_forget(void)
 	atomic_inc(&era);
 }
 
+/* Who reads must not go on with the last number until a queue changes next. */
+static void tell_unknown(void)
+{
+	struct hftmon_record event = {
+		.type = HFTMON_REC_NR_RUNNING,
+		.nr_running.count = UNKNOWN,
+	};
+	int cpu;
+
+	/* Pairs with hftmon_run_queue_learn(). */
+	if (!smp_load_acquire(&queues))
+		return;
+	/* Probes that still found a number have told it. */
+	synchronize_rcu();
+	for_each_online_cpu(cpu) {
+		event.nr_running.cpu = cpu;
+		preempt_disable();
+		hftmon_emit_to_all(HFTMON_SOURCE_SCHED_UPDATE_NR_RUNNING, &event);
+		preempt_enable();
+	}
+}
+
 /**
  * hftmon_run_queue_transit() - a CPU comes or goes
  * @begins: it is on its way; else it has come or gone
  *
- * Context: hotplug callbacks, of one CPU at a time
+ * Context: hotplug callbacks, of one CPU at a time; may sleep
  */
 void hftmon_run_queue_transit(bool begins)
 {
 	atomic_inc(&era);
 	/* Pairs with number_in(). */
 	smp_store_release(&in_transit, begins);
+	if (begins)
+		tell_unknown();
 }
 
 /** hftmon_run_queue_exit() - the module goes; no probe runs */

@@ -6,7 +6,9 @@
 // The kernel changes a queue and switches its threads under one lock, so at every switch:
 // the CPU goes idle exactly when its queue is empty, and who loses the CPU while it could
 // go on, to another thread, is in the queue with that one. From a number that is known the
-// next follows by the change. FILE must have every switch and change, none lost.
+// next follows by the change. FILE must have every switch and change, none lost; what came before
+// the last CPU began to record, or after the first had ended, is not judged: what the others
+// did to a queue was not recorded.
 //
 // Prints "switches=N changes=N unknown=N forgotten=N wrong=N" (switches while the number was not
 // known; how often it was not known any more, or did not follow from the one before) and, for each CPU, the number that
@@ -16,6 +18,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "hftmon/capture.hpp"
 #include "hftmon/merge.hpp"
@@ -31,9 +34,29 @@ struct Queue {
     std::map<std::uint32_t, std::uint64_t> held;  // ticks, by number
 };
 
+/// From the time when all CPUs record until the first has ended.
+class Recorded {
+public:
+    void look(const EventHeader& header) {
+        const auto [cpu, is_new] = cpus_.try_emplace(header.cpu, header.time, header.time);
+        cpu->second.second = header.time;
+    }
+    [[nodiscard]] bool by_all(TscTime time) const {
+        return std::ranges::all_of(cpus_, [&](const auto& cpu) {
+            return cpu.second.first.value <= time.value && time.value <= cpu.second.second.value;
+        });
+    }
+
+private:
+    std::map<CpuId, std::pair<TscTime, TscTime>> cpus_;
+};
+
 class Check {
 public:
+    explicit Check(const Recorded& recorded) : recorded_(recorded) {}
+
     void look(const Event& event) {
+        if (!recorded_.by_all(event.header.time)) return;
         last_ = event.header.time;
         if (const auto* queue = std::get_if<RunQueueEvent>(&event.body)) change(event.header, *queue);
         if (const auto* change = std::get_if<SchedSwitchEvent>(&event.body)) switched(event.header, *change);
@@ -97,6 +120,7 @@ private:
                        header.position, event.cpu.value, before, event.change);
     }
 
+    const Recorded& recorded_;
     std::map<std::uint32_t, Queue> queues_;
     TscTime last_{};
     std::uint64_t switches_ = 0, changes_ = 0, unknown_ = 0, forgotten_ = 0, wrong_ = 0;
@@ -114,12 +138,17 @@ int main(int argc, char** argv) {
         fmt::print("{}\n", capture.error().message());
         return 1;
     }
-    Check check;
-    auto streams = capture->streams();
-    Merger(streams).run([&](CpuId cpu, std::uint64_t position, std::span<const Record> records) {
-        for_each_run(records, cpu, position, [&](const Run& run) {
-            if (run.status == DecodeStatus::kOk) check.look(run.event);
+    const auto each_event = [&](auto&& look) {
+        auto streams = capture->streams();
+        Merger(streams).run([&](CpuId cpu, std::uint64_t position, std::span<const Record> records) {
+            for_each_run(records, cpu, position, [&](const Run& run) {
+                if (run.status == DecodeStatus::kOk) look(run.event);
+            });
         });
-    });
+    };
+    Recorded recorded;
+    each_event([&](const Event& event) { recorded.look(event.header); });
+    Check check(recorded);
+    each_event([&](const Event& event) { check.look(event); });
     return check.finish();
 }

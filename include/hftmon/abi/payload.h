@@ -192,8 +192,9 @@ struct hftmon_blocked {
  * The module adds changes up. It knows where to begin once the CPU has had exactly one
  * thread. Until then, it begins with the threads that it has found in the queue
  * (`counted`), throttled ones among them; if the queue changed meanwhile, the number is
- * HFTMON_NR_RUNNING_UNKNOWN. A session that watches threads is told of changes that they
- * make, and no others.
+ * HFTMON_NR_RUNNING_UNKNOWN. While a CPU comes or goes no number is known, and at its
+ * beginning a record for each CPU says so, with a change of 0. A session that watches
+ * threads is told of changes that they make, and no others.
  */
 #define HFTMON_NR_RUNNING_UNKNOWN 0xffffffffu
 
